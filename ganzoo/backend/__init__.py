@@ -1,0 +1,71 @@
+"""The seam between ganzoo and the three frameworks: the only package that imports one.
+
+Each backend module offers the same five names:
+
+- ``value_and_grad(loss_fn, variables)``: loss, its gradients and the state that computing it would have written;
+- ``forward(fn)``: result and state writes of ``fn()``, without gradient;
+- ``input_gradient(fn, x)``: d sum(fn(x)) / dx, differentiable again, never writing state;
+- ``no_gradient()``: a context in which nothing is recorded for differentiation;
+- ``StepMixin``: ``train_step`` and ``test_step`` with the signature that Keras' trainer of that backend expects.
+
+Nothing here writes a variable: writes come back as ``[(variable, value), ...]`` and the caller decides which hold.
+"""
+
+from __future__ import annotations
+
+import keras
+
+BACKEND = keras.config.backend()
+
+if BACKEND == "tensorflow":
+    from ganzoo.backend.tensorflow import StepMixin, forward, input_gradient, no_gradient, value_and_grad
+elif BACKEND == "jax":
+    from ganzoo.backend.jax import StepMixin, forward, input_gradient, no_gradient, value_and_grad
+elif BACKEND == "torch":
+    from ganzoo.backend.torch import StepMixin, forward, input_gradient, no_gradient, value_and_grad
+else:
+    raise ImportError(
+        "ganzoo runs on the Keras backends tensorflow, jax and torch: set the environment variable KERAS_BACKEND to one "
+        f"of them before Keras is imported. Received: backend={BACKEND!r}"
+    )
+
+__all__ = [
+    "BACKEND",
+    "StepMixin",
+    "forward",
+    "import_tensorflow",
+    "input_gradient",
+    "keep_tensorflow_off_gpu",
+    "no_gradient",
+    "value_and_grad",
+]
+
+
+def import_tensorflow():
+    """Imports TensorFlow; where another backend trains, TensorFlow's GPUs are hidden first, so that it takes no memory.
+
+    Returns:
+        The ``tensorflow`` module.
+
+    Raises:
+        ImportError: TensorFlow is not installed.
+    """
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise ImportError("This needs TensorFlow, which is not installed: `pip install tensorflow`.") from error
+    if BACKEND != "tensorflow":
+        try:
+            tensorflow.config.set_visible_devices([], "GPU")
+        except RuntimeError:  # already initialised by the user's own code: theirs to decide
+            pass
+    return tensorflow
+
+
+def keep_tensorflow_off_gpu() -> None:
+    """To call before Keras functions that import TensorFlow on their own when it is installed (saving, cloning)."""
+    if BACKEND != "tensorflow":
+        try:
+            import_tensorflow()
+        except ImportError:
+            pass

@@ -1,0 +1,53 @@
+"""Kernels on torch, without copies: a permuted channels-last tensor already IS torch's channels_last format."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm"]
+
+
+def same_padding(size, kernel, stride):
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def conv2d(x, kernel, bias, strides, padding):
+    x, kernel = x.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1)
+    amount = (0, 0)
+    if padding == "same":
+        (top, bottom), (left, right) = (same_padding(*a) for a in zip(x.shape[2:], kernel.shape[2:], strides))
+        if (top, left) == (bottom, right):
+            amount = (top, left)
+        else:  # torch itself pads both sides alike
+            x = F.pad(x, (left, right, top, bottom))
+    return F.conv2d(x, kernel, bias, strides, amount).permute(0, 2, 3, 1)
+
+
+def conv2d_transpose(x, kernel, bias, strides, padding):
+    overlaps = [k - s for k, s in zip(kernel.shape[:2], strides)]
+    amount = [max(overlap, 0) // 2 if padding == "same" else 0 for overlap in overlaps]
+    gaps = [max(-overlap, 0) for overlap in overlaps]
+    y = F.conv_transpose2d(x.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1), bias, strides, amount, gaps)
+    if padding == "same":  # an odd overlap is cut by one more at the end, which torch cannot say
+        y = y[:, :, : x.shape[1] * strides[0], : x.shape[2] * strides[1]]
+    return y.permute(0, 2, 3, 1)
+
+
+def batch_norm(x, gamma, beta, epsilon):
+    y, mean, rstd = torch.native_batch_norm(x.movedim(-1, 1), gamma, beta, None, None, True, 0.0, epsilon)
+    variance = (rstd.detach().pow(-2) - epsilon).clamp_min(0)
+    return y.movedim(1, -1), mean.detach(), variance
+
+
+def layer_norm(x, gamma, beta, axes, epsilon):
+    wide, last = x.to(torch.promote_types(x.dtype, torch.float32)), tuple(range(x.ndim - len(axes), x.ndim))
+    wide = wide.movedim(axes, last)
+    y = F.layer_norm(wide, wide.shape[last[0] :], gamma, beta, epsilon)
+    return y.movedim(last, axes).to(x.dtype)
+
+
+def group_norm(x, gamma, beta, groups, epsilon):
+    wide = x.to(torch.promote_types(x.dtype, torch.float32)).movedim(-1, 1)
+    return F.group_norm(wide, groups, gamma, beta, epsilon).movedim(1, -1).to(x.dtype)

@@ -1,0 +1,49 @@
+"""Gradients and steps on TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+
+import tensorflow as tf
+from keras import ops
+
+from ganzoo.backend.scope import StepScope
+
+
+def value_and_grad(loss_fn, variables):
+    values = [v.value for v in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        with StepScope() as scope:
+            loss = loss_fn()
+        # Keras sums the gradients of all replicas.
+        scaled = loss / tf.cast(tf.distribute.get_strategy().num_replicas_in_sync, loss.dtype)
+    gradients = tape.gradient(scaled, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return loss, gradients, scope.updates
+
+
+def forward(fn):
+    with StepScope() as scope:
+        result = fn()
+    return tf.nest.map_structure(tf.stop_gradient, result), scope.updates
+
+
+def input_gradient(fn, x):
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        with StepScope():
+            total = ops.sum(ops.cast(fn(x), "float32"))
+    return tape.gradient(total, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+no_gradient = contextlib.nullcontext
+
+
+class StepMixin:
+    """``train_step(data)`` and ``test_step(data)`` as Keras' TensorFlow trainer calls them."""
+
+    def train_step(self, data):
+        return self.training_logs(data)
+
+    def test_step(self, data):
+        return self.evaluation_logs(data)

@@ -1,0 +1,7 @@
+"""Callbacks for `fit`, beside those of Keras."""
+
+from __future__ import annotations
+
+from ganzoo.callbacks.sample_grid import SampleGrid
+
+__all__ = ["SampleGrid"]

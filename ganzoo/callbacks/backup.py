@@ -1,0 +1,152 @@
+"""Interrupted training that goes on as if it had not been."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import keras
+from keras import ops
+
+__all__ = ["Backup"]
+
+
+class Backup(keras.callbacks.Callback):
+    """Saves the whole training state to one file, and resumes from it when `fit` is called again.
+
+    Killed at any moment and started again with the same command, training ends with the same weights, optimizer
+    slots, averages and random states as if it had never stopped, also from the middle of an epoch (for data from
+    arrays, and for other data that gives the same batches in the same order at each pass). The file is written beside
+    and renamed, so there is always a whole one. It stays when training is done: a later `fit` with more epochs
+    continues.
+
+    The metrics that `fit` logs for the epoch of the interruption count only the steps after it. Other callbacks keep
+    their own state (`EarlyStopping`'s patience, for example), which is not in the file.
+
+    Args:
+        filepath: the file, ``.safetensors`` by custom; its folder is made.
+        save_freq: ``"epoch"``, or int: every so many training steps, and at the end of each epoch.
+
+    Raises:
+        ValueError: in `fit`, when the model, its optimizers, or the data's batches differ from those in the file: the
+            differences are named. To start afresh, delete the file.
+
+    Example:
+
+        >>> model.fit(images, epochs=20, callbacks=[ganzoo.callbacks.Backup("run/backup.safetensors", save_freq=500)])
+    """
+
+    def __init__(self, filepath: str | os.PathLike, save_freq: str | int = "epoch"):
+        super().__init__()
+        whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
+        if save_freq != "epoch" and not whole:
+            raise ValueError(f"`save_freq` is 'epoch' or a positive integer. Received: save_freq={save_freq!r}")
+        self.filepath, self.save_freq = Path(filepath), save_freq
+        self._settings: dict = {}
+        self._epoch = self._begin = self._steps = self._skip = 0
+
+    def resume(self, model, settings: dict) -> tuple[int, int] | None:
+        """Restores the model from the file, if there is one. Called by `GAN.fit`.
+
+        Args:
+            model: the compiled model.
+            settings: what else must be the same in both halves of a training.
+
+        Returns:
+            (epoch, steps of it already done), or None without a file.
+        """
+        self.filepath.parent.mkdir(parents=True, exist_ok=True)
+        self._settings, self._skip = _plain({**_hyperparameters(model), **settings}), 0
+        if not self.filepath.exists():
+            return None
+        arrays, state = _read(self.filepath)
+        _refuse_differences(state["settings"], self._settings, self.filepath)
+        variables = _variables(model)
+        if {name: tuple(v.shape) for name, v in variables.items()} != {name: a.shape for name, a in arrays.items()}:
+            raise ValueError(
+                f"{self.filepath} holds the variables of another architecture than this model's. Build the model as it "
+                "was, or delete the file to start afresh."
+            )
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+        self._skip = state["steps"]
+        return state["epoch"], state["steps"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._begin, self._steps, self._skip = epoch, self._skip, self._skip, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        steps = self._begin + batch + 1  # `batch` counts from 0 where this run entered the epoch
+        if self.save_freq != "epoch" and steps // self.save_freq > self._steps // self.save_freq:
+            self._save(self._epoch, steps)
+        self._steps = steps
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save(epoch + 1, 0)
+
+    def _save(self, epoch: int, steps: int) -> None:
+        from safetensors.numpy import save
+
+        # Through self.model, which on JAX first brings the variables up to date.
+        arrays = {name: ops.convert_to_numpy(v) for name, v in _variables(self.model).items()}
+        state = json.dumps({"epoch": epoch, "steps": steps, "settings": self._settings})
+        beside = self.filepath.with_name(f"{self.filepath.name}.{os.getpid()}.tmp")
+        try:
+            with open(beside, "wb") as file:
+                file.write(save(arrays, metadata={"ganzoo": state}))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, self.filepath)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _variables(model) -> dict:
+    """Everything that a step reads or writes, metrics aside, by a name that says where it belongs."""
+    return {f"{i}/{v.path}": v for i, v in enumerate([*model.variables, *model.optimizer.variables])}
+
+
+def _hyperparameters(model) -> dict:
+    config = {key: value for key, value in model.get_config().items() if key not in ("name", *model.custom_networks)}
+    optimizers = model.get_compile_config()["optimizer"]
+    return {"model": type(model).__name__, **config, "optimizer": {p: o["config"] for p, o in optimizers.items()}}
+
+
+def _read(path: Path):
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            state = json.loads(file.metadata()["ganzoo"])
+            return {name: file.get_tensor(name) for name in file.keys()}, state
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is not a training backup, or it is damaged. Name another file, or delete it to start afresh."
+        ) from error
+
+
+def _refuse_differences(saved: dict, current: dict, path: Path) -> None:
+    before, now = _flat(saved), _flat(current)
+    changed = [
+        f"{key}: {before.get(key)} -> {now.get(key)}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    ]
+    if changed:
+        raise ValueError(
+            f"The training in {path} was begun under other settings, and resuming it would mix the two:\n  "
+            + "\n  ".join(changed)
+            + "\nRestore these settings to resume, or delete the file to start afresh."
+        )
+
+
+def _flat(tree, prefix: str = "") -> dict:
+    if not isinstance(tree, dict):
+        return {prefix: tree}
+    return {k: v for key, sub in tree.items() for k, v in _flat(sub, f"{prefix}.{key}" if prefix else key).items()}
+
+
+def _plain(settings: dict) -> dict:
+    """As it will read back from JSON."""
+    return json.loads(json.dumps(settings, default=str))

@@ -1,0 +1,112 @@
+"""Sheets of what the generator draws while it is trained."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ganzoo import plot
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Writes a sheet of images from the EMA generator after each epoch, and an animation of them at the end.
+
+    The latents are the same each time, so that every place of the sheet shows one image in the making. Sheets are
+    `epoch_0001.png`, `epoch_0002.png` ...; a training that is resumed goes on with the number where it stopped, and
+    `samples.gif` shows all of them. Of models of vectors (toy data of one or two dimensions) the sheet is a histogram
+    or a scatter plot.
+
+    Args:
+        directory: Where to write; made at the beginning of training where it does not exist.
+        every: Epochs from one sheet to the next. The last epoch always has one.
+        num_images: How many; `None` for 64 images, or 2000 points of a toy.
+        seed: Of the latents.
+        columns: Images in a row; `None` for a sheet that is about as high as wide.
+        scale: How many pixels of the file, in each direction, make one of the image.
+        animation: Whether to write `samples.gif`.
+
+    Raises:
+        ValueError: A number that is not positive; or, at the beginning of training, a model whose samples are neither
+            images nor points in one or two dimensions.
+        OSError: At the beginning of training: the directory cannot be written to.
+
+    Example:
+
+    ```python
+    model.fit(images, epochs=20, callbacks=[ganzoo.callbacks.SampleGrid("samples", every=2)])
+    ```
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        every: int = 1,
+        num_images: int | None = None,
+        seed: int = 0,
+        columns: int | None = None,
+        scale: int = 2,
+        animation: bool = True,
+    ):
+        super().__init__()
+        for name, value in {"every": every, "num_images": num_images, "columns": columns, "scale": scale}.items():
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ValueError(f"`{name}` is a whole number from 1 on. Received: {name}={value!r}")
+        self.directory = Path(directory).expanduser()
+        self.every, self.num_images, self.seed = every, num_images, seed
+        self.columns, self.scale, self.animation = columns, scale, animation
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._epochs = self._drawn = 0
+        shape = self.model.image_shape
+        if (len(shape), shape[-1]) not in ((3, 1), (3, 3), (1, 1), (1, 2)):
+            raise ValueError(
+                "SampleGrid draws images of 1 or 3 channels and points in 1 or 2 dimensions: leave it out. "
+                f"Received: a model with image_shape={shape}"
+            )
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.directory).close()  # better to fail now than after an epoch
+        except OSError as error:
+            raise OSError(
+                f"SampleGrid cannot write to its directory ({error.strerror}): name another. "
+                f"Received: directory={str(self.directory)!r}"
+            ) from error
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epochs = epoch + 1
+        if self._epochs % self.every == 0:
+            self._draw()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self._drawn < self._epochs:
+            self._draw()
+        if self.animation and (sheets := self._sheets()):
+            plot.save_gif(self.directory / "samples.gif", sheets)
+
+    def _draw(self) -> None:
+        path = self.directory / f"epoch_{self._epochs:04d}.png"
+        if len(self.model.image_shape) == 3:
+            images = self.model.generate(self.num_images or 64, seed=self.seed)
+            plot.save_png(path, images, columns=self.columns, scale=self.scale)
+        else:
+            samples = self.model.generate(self.num_images or 2000, seed=self.seed)
+            figure = plot.scatter(samples, title=f"epoch {self._epochs}")
+            plot.write_beside(path, lambda file: figure.savefig(file, format="png"))
+        self._drawn = self._epochs
+
+    def _sheets(self) -> list[Path]:
+        """Those of this training, resumed or not: none after the last epoch, none of another size."""
+        from PIL import Image
+
+        found = ((re.fullmatch(r"epoch_(\d+)\.png", path.name), path) for path in self.directory.iterdir())
+        numbered = sorted((int(match[1]), path) for match, path in found if match and int(match[1]) <= self._epochs)
+        sizes = {}
+        for _, path in numbered:
+            with Image.open(path) as sheet:
+                sizes[path] = sheet.size, sheet.mode
+        return [path for path in sizes if sizes[path] == sizes[numbered[-1][1]]]

@@ -1,0 +1,383 @@
+"""The `ganzoo` command: list, info, generate, train, evaluate, export.
+
+Keras is imported inside the commands that need it: help, `list` and `info` answer at once, and `--backend` is set
+before Keras reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import secrets
+import sys
+import traceback
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+
+import ganzoo
+
+if TYPE_CHECKING:
+    from ganzoo.gan import GAN
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+class _Commands(typer.core.TyperGroup):
+    """Commands whose errors are one line on stderr and an exit code: 2 for bad input, 130 for Ctrl-C."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except Exception as error:
+            code = _report(error)
+        if standalone_mode:
+            sys.exit(code if isinstance(code, int) else 0)
+        return code
+
+
+class Backend(StrEnum):
+    """What Keras runs on."""
+
+    tensorflow = "tensorflow"
+    jax = "jax"
+    torch = "torch"
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: [bold]ganzoo generate dcgan-mnist -n 64 --seed 0 -o digits.png[/bold]",
+)
+
+Preset = Annotated[
+    str,
+    typer.Argument(
+        metavar="PRESET",
+        show_default=False,
+        help="A preset's name (see [bold]ganzoo list[/bold]), a .keras file, or the folder of a finished training.",
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder with the data set's original files, where it cannot be downloaded (or GANZOO_DATA)."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    backend: Annotated[
+        Backend | None,
+        typer.Option(help="What Keras runs on. Default: KERAS_BACKEND, or Keras' own configuration."),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """GANs on TensorFlow, JAX and PyTorch: draw images with pretrained ones, train your own, export them."""
+    if version:
+        typer.echo(f"ganzoo {ganzoo.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for the reader
+    if backend is not None:
+        _use_backend(backend.value)
+
+
+@app.command("list", epilog="Example: [bold]ganzoo list --dataset mnist --pretrained[/bold]")
+def list_(
+    model: Annotated[str | None, typer.Option(help="Only presets of this model, e.g. dcgan.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only presets trained on this data set, e.g. mnist.")] = None,
+    pretrained: Annotated[
+        bool | None, typer.Option("--pretrained/--untrained", help="Only presets with (or without) trained weights.")
+    ] = None,
+) -> None:
+    """List the presets: what can be drawn from or trained by name."""
+    from ganzoo import presets
+
+    rows = [("PRESET", "WEIGHTS", "DESCRIPTION")]
+    for name in presets.list_presets(model, dataset, pretrained):
+        preset = presets.info(name)
+        size = f"{preset.card.bytes / 1e6:.1f} MB" if preset.card else "-"
+        rows.append((name, size, preset.recipe.description))
+    if len(rows) == 1:
+        everything = ", ".join(presets.list_presets())
+        raise ValueError(f"No preset matches. All presets: {everything}. Received: {model=}, {dataset=}, {pretrained=}")
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for name, size, description in rows:
+        typer.echo(f"{name:{widths[0]}}  {size:>{widths[1]}}  {description}")
+
+
+@app.command(epilog="Example: [bold]ganzoo info dcgan-mnist[/bold]")
+def info(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="A preset's name.", show_default=False)],
+) -> None:
+    """Show a preset's recipe, its weights and its numbers."""
+    from ganzoo import presets
+
+    typer.echo(presets.info(preset))
+
+
+@app.command(epilog="Example: [bold]ganzoo generate dcgan-mnist -n 64 --seed 0 -o digits.png[/bold]")
+def generate(
+    preset: Preset,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many images.")] = 64,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed draws the same images. Default: a new one, printed.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The sheet to write, a .png file. Default: PRESET.png in this folder."),
+    ] = None,
+    separate: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write each image to a .png file of its own in this folder.")
+    ] = None,
+    columns: Annotated[
+        int | None, typer.Option(min=1, help="Images in a row of the sheet. Default: about as many as rows.")
+    ] = None,
+    scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge the pixels this many times.")] = 1,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw images with a pretrained preset, or a model of your own, into a PNG file."""
+    if output is None and separate is None:
+        output = Path(f"{_stem(preset)}.png")
+    if output is not None:
+        if output.suffix.lower() != ".png":
+            raise ValueError(f"Images are written as PNG: the output's name must end in .png. Received: -o {output}")
+        _check_free(output, overwrite)
+    if separate is not None:
+        _check_free(separate, overwrite)
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    with _working(f"Drawing {number} images"):
+        images = _load(preset).generate(number, seed=seed)
+    _write(images, output, separate, columns, scale)
+    written = " and ".join(str(path) for path in (output, separate) if path is not None)
+    typer.echo(f"Wrote {written}: {number} images, seed {seed}")
+
+
+@app.command(
+    epilog="Examples: [bold]ganzoo train dcgan-mnist[/bold] trains as the preset was trained; [bold]ganzoo train "
+    "dcgan-mnist --data my_photos --image-shape 64x64x3 -o runs/photos[/bold] trains the same model on your images."
+)
+def train(
+    preset: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET", show_default=False, help="A preset's name, or the path of a recipe of your own (.yaml)."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The folder for weights, log and sample sheets. Default: runs/PRESET."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Instead of the recipe's data: a data set's name, an .npz file, or a folder of images."),
+    ] = None,
+    data_dir: DataDir = None,
+    image_shape: Annotated[
+        str | None,
+        typer.Option(metavar="HxWxC", help="Size of the images, e.g. 64x64x3. Default: the recipe's, or the data's."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
+    sample_every: Annotated[int, typer.Option(min=1, help="Epochs from one sample sheet to the next.")] = 1,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start afresh, replacing the training in the output folder.")
+    ] = False,
+) -> None:
+    """Train a preset's model from its recipe. Interrupted, it goes on where it was when run again."""
+    from ganzoo import presets
+
+    shape = _shape(image_shape)
+    presets.read_recipe(preset)  # a wrong name or a faulty recipe is told before Keras is loaded
+    output = output or Path("runs") / _stem(preset)
+    try:
+        from ganzoo.training import train as train_
+
+        train_(
+            preset, output, data=data, data_dir=data_dir, image_shape=shape, epochs=epochs, batch_size=batch_size,
+            seed=seed, sample_every=sample_every, resume=not overwrite,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo("\nganzoo: stopped. To resume, run the same command again.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command(epilog="Example: [bold]ganzoo evaluate dcgan-mnist[/bold]")
+def evaluate(
+    preset: Preset,
+    data: Annotated[
+        str | None,
+        typer.Option(help="A data set's name, an .npz file, or a folder of images. Default: what the preset learned."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which part of a named data set.")] = "test",
+    data_dir: DataDir = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 128,
+) -> None:
+    """Measure a model on images that it has not seen: its losses and the discriminator's accuracies."""
+    model = _load(preset)
+    images = _images(data or _dataset_of(preset), split, data_dir, model.image_shape)
+    results = model.evaluate(images, batch_size=batch_size)
+    width = max(len(name) for name in results)
+    for name, value in results.items():
+        typer.echo(f"{name:{width}}  {float(value):.4f}")
+
+
+@app.command(epilog="Example: [bold]ganzoo export dcgan-mnist -o dcgan[/bold]")
+def export(
+    preset: Preset,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The folder to write. Default: PRESET in this folder.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="The file format.")] = "tf_saved_model",
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a generator for other programs: a file that runs without ganzoo and without Keras."""
+    output = output or Path(_stem(preset))
+    if output.exists() and not overwrite:
+        _check_free(output, overwrite)
+    model = _load(preset)
+    with _working("Exporting, reloading and comparing"):
+        from ganzoo.export import export as export_
+
+        path = export_(model, output, format=format, overwrite=overwrite, verbose=False)
+    typer.echo(f"Wrote {path}")
+
+
+def main() -> None:
+    """Runs the `ganzoo` command; the console script's entry point."""
+    app(prog_name="ganzoo")
+
+
+def _use_backend(backend: str) -> None:
+    if importlib.util.find_spec(backend) is None:
+        raise ValueError(f"{backend} is not installed: pip install {backend}. Received: --backend {backend}")
+    if "keras" in sys.modules and sys.modules["keras"].config.backend() != backend:
+        raise ValueError(
+            "Keras runs on another backend in this process already: set KERAS_BACKEND before starting it. "
+            f"Received: --backend {backend}"
+        )
+    os.environ["KERAS_BACKEND"] = backend
+
+
+def _load(preset: str) -> GAN:
+    """The model of a preset, a `.keras` file or a training folder."""
+    from ganzoo import presets
+
+    path = Path(preset)
+    if path.is_dir() and preset not in presets.list_presets():
+        path = path / "model.keras"
+    if path.suffix != ".keras":
+        return presets.load(preset)
+    if not path.is_file():
+        raise ValueError(f"There is no such file. Received: {path}")
+    return _load_file(path)
+
+
+def _load_file(path: Path) -> GAN:
+    import keras
+
+    import ganzoo.models  # noqa: F401  Keras finds the classes that are registered
+    from ganzoo.gan import GAN
+
+    try:
+        model = keras.saving.load_model(path)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read as a model of ganzoo: {error}") from error
+    if not isinstance(model, GAN):
+        raise ValueError(f"{path} holds a {type(model).__name__}, not a model of ganzoo.")
+    return model
+
+
+def _dataset_of(preset: str) -> str:
+    from ganzoo import presets
+
+    if preset not in presets.list_presets():
+        raise ValueError(f"Say which data to measure on with --data NAME, .npz or folder. Received: {preset}")
+    return presets.read_recipe(preset).dataset.name
+
+
+def _images(data: str, split: str, data_dir: Path | None, image_shape: tuple[int, int, int]) -> Any:
+    from ganzoo.training import load_images
+
+    with _working("Reading the data"):
+        return load_images(data, split=split, data_dir=data_dir, image_shape=image_shape)
+
+
+def _write(images: Any, output: Path | None, separate: Path | None, columns: int | None, scale: int) -> None:
+    from ganzoo import plot
+
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        plot.save_png(output, images, columns=columns, scale=scale)
+    if separate is not None:
+        from rich.progress import track
+
+        separate.mkdir(parents=True, exist_ok=True)
+        digits = len(str(len(images) - 1))
+        for index, image in enumerate(track(images, "Writing", console=_console(), transient=True)):
+            plot.save_png(separate / f"{index:0{digits}}.png", image, scale=scale)
+
+
+def _shape(text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ValueError(f"The image shape is height x width x channels, as in 64x64x3. Received: --image-shape {text}")
+    return tuple(int(part) for part in parts)
+
+
+def _stem(preset: str) -> str:
+    return Path(preset).resolve().name if Path(preset).is_dir() else Path(preset).stem if "." in preset else preset
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    """Refuses an output that is there already; an empty folder is free."""
+    taken = any(path.iterdir()) if path.is_dir() else path.exists()
+    if taken and not overwrite:
+        raise ValueError(f"{path} is there already: choose another name, or add --overwrite.")
+
+
+@contextlib.contextmanager
+def _working(what: str) -> Iterator[None]:
+    """A spinner on stderr while something takes its time; nothing where stderr is not a terminal."""
+    with _console().status(f"{what} ..."):
+        yield
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _report(error: Exception) -> int:
+    """Prints one line to stderr (the traceback too under GANZOO_DEBUG=1) and returns the exit code."""
+    if os.environ.get("GANZOO_DEBUG") == "1":
+        traceback.print_exception(error)
+    usage = hasattr(error, "format_message")  # what typer raises for a wrong option or argument
+    message = " ".join((error.format_message() if usage else str(error)).split())
+    if usage and getattr(error, "ctx", None) is not None:
+        message = f"{message.rstrip('.')}. Try '{error.ctx.command_path} --help'."
+    expected = usage or isinstance(error, (ValueError, OSError, ImportError)) or type(error).__name__ == "WeightsError"
+    if not expected:
+        message = f"{type(error).__name__}: {message} (GANZOO_DEBUG=1 shows where)"
+    typer.echo(f"ganzoo: {message}", err=True)
+    return BAD_INPUT if expected else FAILED
+
+
+if __name__ == "__main__":
+    main()

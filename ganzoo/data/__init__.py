@@ -1,0 +1,28 @@
+"""Images to train on: data sets by name, archives, folders, toy distributions; and what the engine asks of them.
+
+>>> images = ganzoo.data.load("mnist")                                    # uint8 (60000, 28, 28, 1)
+>>> images = ganzoo.data.load("photos/", image_shape=(64, 64, 3))         # any sizes, resized and cropped
+>>> points = ganzoo.data.gaussian_ring(10_000, seed=0)                    # float32 (10000, 2)
+"""
+
+from __future__ import annotations
+
+from ganzoo.data.preprocessing import check_images, resize, resize_and_crop, to_float, to_uint8
+from ganzoo.data.sources import load, load_folder, load_npz
+from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_centres, ring_centres
+
+__all__ = [
+    "check_images",
+    "gaussian_1d",
+    "gaussian_grid",
+    "gaussian_ring",
+    "grid_centres",
+    "load",
+    "load_folder",
+    "load_npz",
+    "resize",
+    "resize_and_crop",
+    "ring_centres",
+    "to_float",
+    "to_uint8",
+]

@@ -1,0 +1,230 @@
+"""Small frozen classifiers whose features the metrics compare.
+
+A Frechet distance is a number about images *as seen by one network*. On MNIST-like data that network is a small
+classifier trained on the real images, shipped with its hash, its accuracy and the distance between real and real.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from ganzoo import presets, weights
+
+__all__ = ["Extractor", "build_classifier", "extractor", "extractor_names"]
+
+# (filters, kernel, stride) of each convolution. Kernel 4 with stride 2 on even sides pads one pixel on every side, so
+# that "same" means one thing on every backend; there is no pooling and no resize, for the same reason.
+DEFAULT_WIDTHS = (16, 32, 64, 64, 128)
+_KERNELS_AND_STRIDES = ((3, 1), (4, 2), (3, 1), (4, 2), (3, 1))
+
+
+def build_classifier(
+    image_shape: tuple[int, int, int] = (28, 28, 1),
+    num_classes: int = 10,
+    widths: Sequence[int] = DEFAULT_WIDTHS,
+) -> keras.Model:
+    """Five convolutions, each with BatchNorm and ReLU, the mean over positions (the features), and a linear classifier.
+
+    Every operation gives the same result on TensorFlow, JAX and PyTorch, and in float32 whatever the global policy.
+
+    Args:
+        image_shape: (height, width, channels), height and width divisible by 4.
+        num_classes: number of logits.
+        widths: filters of the five convolutions; the last is the dimension of the features.
+
+    Returns:
+        A model from float32 images in [0, 255], (n, height, width, channels), to the pair
+        (features (n, widths[-1]), logits (n, num_classes)).
+
+    Raises:
+        ValueError: if a side is not divisible by 4, or `widths` does not have five entries.
+    """
+    if image_shape[0] % 4 or image_shape[1] % 4:
+        raise ValueError(f"Height and width must be divisible by 4. Received: image_shape={image_shape}")
+    if len(widths) != len(_KERNELS_AND_STRIDES):
+        raise ValueError(f"There are {len(_KERNELS_AND_STRIDES)} convolutions to give a width. Received: {widths=}")
+    exact = {"dtype": "float32"}
+    images = keras.Input(image_shape, name="images", dtype="float32")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale", **exact)(images)
+    for i, (width, (kernel, stride)) in enumerate(zip(widths, _KERNELS_AND_STRIDES, strict=True), start=1):
+        conv = {"padding": "same", "use_bias": False, "data_format": "channels_last"}
+        x = layers.Conv2D(width, kernel, stride, name=f"conv{i}", **conv, **exact)(x)
+        x = layers.BatchNormalization(axis=-1, name=f"norm{i}", **exact)(x)
+        x = layers.ReLU(name=f"relu{i}", **exact)(x)
+    features = ops.mean(x, axis=(1, 2))
+    logits = layers.Dense(num_classes, name="classifier", **exact)(features)
+    return keras.Model(images, (features, logits), name="extractor")
+
+
+@dataclasses.dataclass
+class Extractor:
+    """A frozen network whose features and logits the metrics use.
+
+    Attributes:
+        name: Name of the extractor, usually that of the data set it was trained on.
+        network: From float32 images in [0, 255] to the pair (features, logits).
+        sha256: Hash of the weights file; its first 8 digits are part of `id`, and so of every number reported.
+        card: What was measured of it: accuracy, the metrics of real images against real images, ...
+        batch_size: Images at a time.
+
+    Example:
+        >>> import numpy as np, ganzoo.metrics
+        >>> extractor = ganzoo.metrics.extractor("mnist")
+        >>> extractor.features(np.zeros((2, 28, 28, 1), "uint8")).shape
+        (2, 128)
+    """
+
+    name: str
+    network: keras.Model = dataclasses.field(repr=False)
+    sha256: str = "0" * 64
+    card: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    batch_size: int = dataclasses.field(default=500, repr=False)
+
+    @property
+    def id(self) -> str:
+        """Name and hash: two numbers with the same id were seen through the same network."""
+        return f"{self.name}-{self.sha256[:8]}"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images it sees."""
+        return tuple(self.network.input_shape[1:])
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Features of uint8 images (n, height, width, channels): float32 (n, d).
+
+        Raises:
+            ValueError: The images are of another dtype or shape, or none.
+        """
+        return self._outputs(images)[0]
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Class logits of uint8 images (n, height, width, channels): float32 (n, num_classes).
+
+        Raises:
+            ValueError: The images are of another dtype or shape, or none.
+        """
+        return self._outputs(images)[1]
+
+    def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+        images = self._checked(images)
+        parts = []
+        for start in range(0, len(images), self.batch_size):
+            batch = images[start : start + self.batch_size].astype("float32")
+            # The last batch is filled up, so that there is one shape to compile for.
+            filled = np.zeros((self.batch_size, *self.image_shape), "float32")
+            filled[: len(batch)] = batch
+            parts.append([np.asarray(output)[: len(batch)] for output in self.network.predict_on_batch(filled)])
+        return tuple(np.concatenate(outputs) for outputs in zip(*parts, strict=True))
+
+    def _checked(self, images: np.ndarray) -> np.ndarray:
+        images = np.asarray(images)
+        if images.dtype != np.uint8:
+            raise ValueError(
+                "Metrics are defined on images as they are stored: give uint8 in [0, 255], what `generate` returns. "
+                f"Round floats in [-1, 1] by np.clip(np.round((x + 1) * 127.5), 0, 255). Received: dtype={images.dtype}"
+            )
+        if images.shape[1:] != self.image_shape or not len(images):
+            wanted = ", ".join(map(str, self.image_shape))
+            raise ValueError(f"The extractor {self.name!r} sees images (n, {wanted}). Received: shape={images.shape}")
+        return images
+
+    # What `ganzoo.weights` asks of a model whose networks it saves and loads.
+    @property
+    def networks(self) -> dict[str, keras.Model]:
+        return {"extractor": self.network}
+
+    @property
+    def averaged(self) -> dict[str, keras.Model]:
+        return {}
+
+
+def extractor_names() -> list[str]:
+    """Names that `extractor` knows."""
+    return sorted(path.name.removesuffix(".card.json") for path in _folder().glob("*.card.json"))
+
+
+def extractor(name: str) -> Extractor:
+    """The bundled frozen extractor of that name, its weights verified against the sha256 on its card.
+
+    Args:
+        name: One of `extractor_names()`: "mnist", "fashion_mnist".
+
+    Returns:
+        The `Extractor`.
+
+    Raises:
+        ValueError: There is none of that name, or its weights file is not the one that its card describes.
+
+    Example:
+        >>> ganzoo.metrics.extractor("mnist").card["test_accuracy"] > 0.994
+        True
+    """
+    if name not in extractor_names():
+        raise ValueError(f"There is no such extractor. There are: {extractor_names()}. Received: name={name!r}")
+    card = json.loads((_folder() / f"{name}.card.json").read_text(encoding="utf-8"))
+    path = _folder() / f"{name}.safetensors"
+    sha256 = weights.sha256(path)
+    if sha256 != card["sha256"]:
+        raise ValueError(
+            f"The weights of the extractor {name!r} are not those on its card ({card['sha256'][:8]}...): "
+            f"restore {path.name} and {name}.card.json together. Received: sha256={sha256}"
+        )
+    network = build_classifier(tuple(card["image_shape"]), card["num_classes"], card["widths"])
+    found = Extractor(name, network, sha256, card)
+    weights.load_weights(found, path)
+    return found
+
+
+def freeze(network: keras.Model, name: str) -> Extractor:
+    """Writes a trained classifier's weights, the kernels in float16, and reads them back as they will be used.
+
+    Args:
+        network: From `build_classifier`; its kernels are rounded.
+        name: Name of the extractor to be.
+
+    Returns:
+        The extractor, to be measured; `write_card` makes it known.
+    """
+    path = _folder() / f"{name}.safetensors"
+    frozen = Extractor(name, network)
+    weights.save_weights(frozen, path)
+    weights.load_weights(frozen, path)
+    frozen.sha256 = weights.sha256(path)
+    frozen.card = {
+        "name": name,
+        "sha256": frozen.sha256,
+        "bytes": path.stat().st_size,
+        "image_shape": list(frozen.image_shape),
+        "num_classes": network.output_shape[1][-1],
+        "widths": [layer.filters for layer in network.layers if isinstance(layer, layers.Conv2D)],
+    }
+    return frozen
+
+
+def write_card(frozen: Extractor, **measured: Any) -> None:
+    """Writes the extractor's card, with what was measured of it, beside its weights."""
+    frozen.card |= measured
+    path = _folder() / f"{frozen.name}.card.json"
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.write_text(json.dumps(frozen.card, indent=2) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def golden_images(image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Two fixed images, from arithmetic alone, by whose features a card tells that a backend computes what it should."""
+    pixels = np.arange(2 * int(np.prod(image_shape)), dtype="int64")
+    return (pixels * pixels // 7 % 256).astype("uint8").reshape(2, *image_shape)
+
+
+def _folder() -> Path:
+    return presets.config_dir() / "extractors"

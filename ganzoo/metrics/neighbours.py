@@ -1,0 +1,99 @@
+"""Precision, recall, density and coverage: two sets of features compared through nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ganzoo.metrics.checks import checked_pair
+
+__all__ = ["prdc"]
+
+_CHUNK_BYTES = 128 * 2**20  # of one block of distances; two or three live at a time
+
+
+def prdc(real_features: np.ndarray, fake_features: np.ndarray, k: int = 5) -> dict[str, float]:
+    """Precision, recall, density and coverage of N real and M fake features, from balls around them.
+
+    B(x) is the open ball around x that reaches to its k-th nearest neighbour in its own set:
+
+    - precision: the part of the fakes that lie in some real ball (Kynkaanniemi et al., eq. 1 and 2)
+    - recall: the part of the reals that lie in some fake ball (the same, with the roles turned)
+    - density: the number of real balls around a fake, on average, over k (Naeem et al., section 3); can exceed 1
+    - coverage: the part of the real balls that hold some fake (Naeem et al., section 3)
+
+    Distances are taken block by block in float64: 10 000 against 10 000 needs less than 0.5 GB.
+
+    All four depend on N and M: compare at equal counts, N = M, only. For two samples of the same distribution the
+    expected coverage is 1 - (N-1)...(N-k) / (2N-1)...(2N-k), about 1 - 2^-k,
+    .97 for k = 5, and the expected density is 1 (Naeem et al., section 3).
+
+    Args:
+        real_features: (N, d).
+        fake_features: (M, d).
+        k: which neighbour gives a ball its radius; less than N and M.
+
+    Returns:
+        `{"precision": ..., "recall": ..., "density": ..., "coverage": ...}`.
+
+    Raises:
+        ValueError: if there are not more than k of each, or the features do not match or are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> real, fake = np.arange(8.0)[:, None], np.arange(4.0)[:, None] + 0.25
+        >>> prdc(real, fake, k=1)
+        {'precision': 1.0, 'recall': 0.625, 'density': 2.0, 'coverage': 0.625}
+
+    Reference: Kynkaanniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020, arXiv:2002.09797.
+
+    Differs from the paper: Kynkaanniemi et al. count the surface of a ball in, Naeem et al. in their code do not; this
+    follows the latter, so that the density of a set against itself is exactly 1.
+    """
+    real, fake = checked_pair(real_features, fake_features)
+    if not 1 <= k < min(len(real), len(fake)):
+        raise ValueError(
+            f"A k-th neighbour takes more than k={k} samples of each kind. Received: {len(real)} real, {len(fake)} fake"
+        )
+    real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
+    balls_around_fake = np.zeros(len(fake), "int64")
+    recalled, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
+    for rows, distances in _squared_distances(real, fake):
+        inside = distances < real_radii[rows, None]
+        balls_around_fake += inside.sum(axis=0)
+        covered[rows] = inside.any(axis=1)
+        recalled[rows] = (distances < fake_radii).any(axis=1)
+    return {
+        "precision": float((balls_around_fake > 0).mean()),
+        "recall": float(recalled.mean()),
+        "density": float(balls_around_fake.mean() / k),
+        "coverage": float(covered.mean()),
+    }
+
+
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of rows of the matrix |a_i - b_j|^2."""
+    # Around a common centre |a|^2 + |b|^2 - 2ab keeps digits that a large mean would cancel.
+    centre = a.mean(axis=0)
+    a, b = a - centre, b - centre
+    squares = np.einsum("ij,ij->i", b, b)
+    size = max(1, _CHUNK_BYTES // (8 * len(b)))
+    for start in range(0, len(a), size):
+        rows = slice(start, min(start + size, len(a)))
+        distances = a[rows] @ b.T
+        distances *= -2
+        distances += squares
+        distances += np.einsum("ij,ij->i", a[rows], a[rows])[:, None]
+        yield rows, np.maximum(distances, 0, out=distances)
+
+
+def _squared_radii(features: np.ndarray, k: int) -> np.ndarray:
+    """Squared distance from each point to its k-th nearest neighbour, itself not counted."""
+    radii = np.empty(len(features))
+    for rows, distances in _squared_distances(features, features):
+        own = np.arange(len(distances))
+        distances[own, rows.start + own] = 0  # exactly, whatever was rounded
+        distances.partition(k, axis=1)
+        radii[rows] = distances[:, k]
+    return radii

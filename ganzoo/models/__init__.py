@@ -1,0 +1,7 @@
+"""The variants: one file each. How to add one: README.md in this folder."""
+
+from ganzoo.models.dcgan import DCGAN
+from ganzoo.models.vanilla_gan import VanillaGAN
+from ganzoo.models.wgan_gp import WGANGP
+
+__all__ = ["DCGAN", "WGANGP", "VanillaGAN"]

@@ -1,0 +1,85 @@
+"""DCGAN: deep convolutional GAN. Radford, Metz and Chintala 2015, arXiv:1511.06434."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import keras
+
+from ganzoo import losses
+from ganzoo.gan import GAN
+from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
+from ganzoo.registry import register
+
+__all__ = ["DCGAN"]
+
+
+@register("dcgan")
+@keras.saving.register_keras_serializable(package="ganzoo")
+class DCGAN(GAN):
+    """Strided and transposed convolutions, BatchNorm in both networks, ReLU and LeakyReLU, N(0, .02) weights.
+
+    Args:
+        image_shape: (height, width, channels); height and width are multiples of 4, at least 16.
+        latent_dim: int, length of a latent vector.
+        width: int, channels at the finest level of either network.
+        spectral_norm: use spectral normalisation in the discriminator instead of BatchNorm.
+        generator: your own network instead, a `keras.Model` or a function that returns one.
+        discriminator: likewise, from images to logits.
+        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.GAN`.
+
+    Raises:
+        ValueError: an image_shape that the strides do not allow; networks that do not fit together.
+
+    Example:
+
+        >>> model = ganzoo.DCGAN(image_shape=(32, 32, 3))
+        >>> model.fit(images, batch_size=128, epochs=10)
+        >>> model.generate(16).shape
+        (16, 32, 32, 3)
+
+    Reference:
+        Radford et al. 2015, arXiv:1511.06434; the losses are eq. 1 of Goodfellow et al. 2014, arXiv:1406.2661, with
+        the non-saturating generator loss of its section 3.
+
+    Differs from the paper:
+        latents from N(0, 1) instead of a uniform distribution; kernels of 4 instead of 5; images of other sizes than
+        64x64 take as many layers as halve them to about 4x4; ``spectral_norm=True`` is not in the paper (Miyato et al.
+        2018, arXiv:1802.05957).
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (64, 64, 3),
+        latent_dim: int = 100,
+        width: int = 64,
+        spectral_norm: bool = False,
+        generator=None,
+        discriminator=None,
+        **kwargs,
+    ):
+        image_shape = tuple(image_shape)
+        normalization = "spectral" if spectral_norm else "batch"
+        super().__init__(
+            generator or partial(dcgan_generator, image_shape, latent_dim, width),
+            discriminator or partial(dcgan_discriminator, image_shape, width, normalization),
+            **kwargs,
+        )
+        self.arguments = {
+            "image_shape": image_shape,
+            "latent_dim": latent_dim,
+            "width": width,
+            "spectral_norm": spectral_norm,
+        }
+
+    def discriminator_loss(self, real, fake, training):
+        # Two passes: real and generated images are normalised as batches of their own.
+        real_logits = self.discriminator(real, training=training)
+        fake_logits = self.discriminator(fake, training=training)
+        return losses.non_saturating_discriminator_loss(real_logits, fake_logits)
+
+    def generator_loss(self, fake, training):
+        return losses.non_saturating_generator_loss(self.discriminator(fake, training=training))
+
+    def default_optimizers(self):
+        return {player: keras.optimizers.Adam(2e-4, beta_1=0.5) for player in self.players()}  # section 4

@@ -1,0 +1,1 @@
+"""Builders of networks that two variants or more share: functions that return a fresh `keras.Model`."""

@@ -1,0 +1,128 @@
+"""The convolutional generator and discriminator of DCGAN, for any size that halves at least twice."""
+
+from __future__ import annotations
+
+import keras
+from keras.layers import Activation, Dense, Flatten, LeakyReLU, ReLU, Reshape
+
+from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, SpectralNormalization
+
+__all__ = ["dcgan_discriminator", "dcgan_generator"]
+
+KERNEL = 4
+
+
+def dcgan_generator(image_shape: tuple[int, int, int], latent_dim: int, width: int) -> keras.Model:
+    """Latents to images: a dense projection, then transposed convolutions that double the size each.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: int, length of a latent vector.
+        width: int, channels before the last layer; twice as many at each size below.
+
+    Returns:
+        A `keras.Model` from float32 (batch, latent_dim) to float32 (batch, height, width, channels) in (-1, 1).
+
+    Raises:
+        ValueError: a size that does not halve at least twice.
+
+    Reference:
+        Radford et al. 2015, arXiv:1511.06434, figure 1 and section 3.
+
+    Differs from the paper:
+        kernels of 4 instead of 5, a multiple of the stride, so that every output pixel sees as many inputs.
+    """
+    height, breadth, num_halvings = smallest_size(image_shape)
+    channels = width * 2 ** (num_halvings - 1)
+    x = latents = keras.Input((latent_dim,), name="latents")
+    x = Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project")(x)
+    x = Reshape((height, breadth, channels), name="reshape")(x)
+    x = batch_normalization("project_bn")(x)
+    x = ReLU(name="project_relu")(x)
+    for i in range(1, num_halvings):
+        channels //= 2
+        x = Conv2DTranspose(channels, KERNEL, 2, "same", use_bias=False, kernel_initializer=normal(), name=f"up{i}")(x)
+        x = batch_normalization(f"up{i}_bn")(x)
+        x = ReLU(name=f"up{i}_relu")(x)
+    x = Conv2DTranspose(image_shape[-1], KERNEL, 2, "same", kernel_initializer=normal(), name="to_image")(x)
+    return keras.Model(latents, Activation("tanh", dtype="float32", name="tanh")(x), name="generator")
+
+
+def dcgan_discriminator(
+    image_shape: tuple[int, int, int], width: int, normalization: str | None = "batch"
+) -> keras.Model:
+    """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
+
+    Args:
+        image_shape: (height, width, channels).
+        width: int, channels after the first layer; twice as many at each size below.
+        normalization: ``"batch"`` (BatchNorm on all layers but the first, as in the paper), ``"spectral"`` (spectral
+            normalisation of all layers, Miyato et al. 2018, arXiv:1802.05957) or None.
+
+    Returns:
+        A `keras.Model` from float32 (batch, height, width, channels) to float32 logits (batch, 1).
+
+    Raises:
+        ValueError: a size that does not halve at least twice, or an unknown normalization.
+
+    Reference:
+        Radford et al. 2015, arXiv:1511.06434, section 3.
+    """
+    if normalization not in ("batch", "spectral", None):
+        raise ValueError(f"`normalization` is 'batch', 'spectral' or None. Received: normalization={normalization!r}")
+    *_, num_halvings = smallest_size(image_shape)
+    spectral, batch = normalization == "spectral", normalization == "batch"
+
+    def constrained(layer):
+        return SpectralNormalization(layer, name=f"{layer.name}_sn") if spectral else layer
+
+    x = images = keras.Input(image_shape, name="images")
+    for i in range(num_halvings):
+        with_batch_norm = batch and i > 0
+        convolution = Conv2D(
+            width * 2**i,
+            KERNEL,
+            2,
+            "same",
+            use_bias=not with_batch_norm,
+            kernel_initializer=normal(),
+            name=f"down{i + 1}",
+        )
+        x = constrained(convolution)(x)
+        if with_batch_norm:
+            x = batch_normalization(f"down{i + 1}_bn")(x)
+        x = LeakyReLU(0.2, name=f"down{i + 1}_relu")(x)
+    x = Flatten(name="flatten")(x)
+    x = constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x)
+    return keras.Model(images, Activation("linear", dtype="float32", name="logit")(x), name="discriminator")
+
+
+def smallest_size(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Height and width after halving as often as both stay whole and at least 4, and how often that was."""
+    if len(image_shape) != 3 or any(not isinstance(n, int) or n < 1 for n in image_shape):
+        raise ValueError(
+            "`image_shape` is (height, width, channels), three positive integers. "
+            f"Received: image_shape={tuple(image_shape)}"
+        )
+    height, width, _ = image_shape
+    num_halvings = 0
+    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 8:
+        height, width, num_halvings = height // 2, width // 2, num_halvings + 1
+    if num_halvings < 2:
+        raise ValueError(
+            "Height and width must be multiples of 4 and at least 16, so that two strides of 2 divide them: resize or "
+            f"pad the images (ganzoo.data.load_folder resizes). Received: image_shape={tuple(image_shape)}"
+        )
+    return height, width, num_halvings
+
+
+def normal() -> keras.initializers.Initializer:
+    """N(0, .02), a new object each time so that no two layers share a seed."""
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def batch_normalization(name: str) -> keras.layers.Layer:
+    """BatchNorm with the constants of the paper's time: momentum .9, epsilon 1e-5, scale from N(1, .02)."""
+    return BatchNormalization(
+        momentum=0.9, epsilon=1e-5, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02), name=name
+    )

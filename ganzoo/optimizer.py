@@ -1,0 +1,98 @@
+"""One optimizer object for Keras, several inside: one per player."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+
+__all__ = ["PlayerOptimizers"]
+
+
+class PlayerOptimizers(keras.optimizers.Optimizer):
+    """The optimizers of all players, as the single optimizer that Keras carries, saves and shows to callbacks.
+
+    Attributes:
+        optimizers: the players' optimizers in the order in which the players were given, each named after its player.
+            Keras' learning-rate callbacks find them here and move each from its own rate.
+        iterations: int variable, the number of training steps, that is of updates of the last player (the generator).
+        learning_rate: the last player's. Setting it moves the others in proportion.
+
+    Args:
+        optimizers: mapping from player to `keras.optimizers.Optimizer`.
+
+    Raises:
+        ValueError: two players share one optimizer object, or an optimizer keeps an average of its own
+            (``use_ema=True``).
+    """
+
+    def __init__(self, optimizers: Mapping[str, keras.optimizers.Optimizer], name: str = "player_optimizers"):
+        super().__init__(learning_rate=0.0, name=name)
+        if len({id(optimizer) for optimizer in optimizers.values()}) < len(optimizers):
+            raise ValueError("Each player needs an optimizer object of its own: its moments belong to its weights.")
+        for player, optimizer in optimizers.items():
+            if optimizer.use_ema:
+                raise ValueError(
+                    f"The {player}'s optimizer has use_ema=True, which would overwrite the trained weights at the end "
+                    "of fit and skip BatchNorm statistics. Use the model's own average (`ema_decay=`) instead."
+                )
+            optimizer.name = player
+        self.players = tuple(optimizers)
+        self.optimizers = list(optimizers.values())
+
+    def __getitem__(self, player: str) -> keras.optimizers.Optimizer:
+        return self.optimizers[self.players.index(player)]
+
+    def build_players(self, variables: Mapping[str, list]) -> None:
+        """Creates all slots now, so that the state that Keras carries through a step is complete from the first."""
+        super().build([])
+        for player, optimizer in zip(self.players, self.optimizers):
+            if not optimizer.built:
+                optimizer.build(variables[player])
+
+    def build(self, variables):
+        """Nothing left to do: `build_players` knows whose variables are whose, Keras' trainers do not."""
+
+    @property
+    def variables(self):
+        return [*super().variables, *(v for optimizer in self.optimizers for v in optimizer.variables)]
+
+    @property
+    def learning_rate(self):
+        return self.optimizers[-1].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        current = float(keras.ops.convert_to_numpy(self.learning_rate))
+        for optimizer in self.optimizers[:-1]:
+            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            optimizer.learning_rate = value * (rate / current if current else 1.0)
+        self.optimizers[-1].learning_rate = value
+
+    def apply(self, grads, trainable_variables=None):
+        raise NotImplementedError("Gradients are applied player by player: see `GAN.minimize`.")
+
+    def finalize_variable_values(self, var_list):
+        """No average of its own to write back."""
+
+    def save_own_variables(self, store):
+        for i, variable in enumerate(super().variables):  # the players' optimizers are saved as themselves
+            store[str(i)] = keras.ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store):
+        for i, variable in enumerate(super().variables):
+            variable.assign(store[str(i)])
+
+    def get_config(self):
+        return {
+            "optimizers": {p: keras.saving.serialize_keras_object(self[p]) for p in self.players},
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        optimizers = {
+            player: keras.saving.deserialize_keras_object(o, custom_objects)
+            for player, o in config["optimizers"].items()
+        }
+        return cls(optimizers, name=config["name"])

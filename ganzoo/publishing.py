@@ -1,0 +1,130 @@
+"""From a finished training to a published preset: weights in half precision, card, sample sheet."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ganzoo import plot, presets, training, weights
+from ganzoo.presets import Card, Golden, Recipe
+
+if TYPE_CHECKING:
+    from ganzoo.gan import GAN
+
+MAX_BYTES, MAX_TOTAL_BYTES = 1_500_000, 25_000_000  # of one preset's weights, and of all that the package carries
+MAX_HALF_PRECISION_ERROR = 2.0  # grey levels, mean over all pixels of NUM_COMPARED images
+NUM_COMPARED, NUM_GOLDEN, NUM_SHEET, SEED = 256, 4, 64, 0
+
+
+def publish(folder: str | Path, preset: str, metrics: list[dict[str, Any]] | None = None) -> Card:
+    """Publishes a finished training as a preset: writes its weights, its card and its sample sheet to `zoo_configs`.
+
+    The weights file is in half precision; the card's golden images and the sheet are drawn with it as it will be
+    loaded, in float32. What was published before is replaced, the card last.
+
+    Args:
+        folder: The folder of a finished training (`ganzoo.train`).
+        preset: The preset that was trained.
+        metrics: For the card: dicts with `name`, `value`, `protocol` and whatever else belongs to the measurement.
+
+    Returns:
+        The card.
+
+    Raises:
+        ValueError: The training is not finished, or not of this preset's recipe as it stands; the weights are over
+            1.5 MB, or all weights together over 25 MB; or 256 images drawn in half precision are on average more
+            than 2 grey levels away from those in float32. Nothing is written then.
+
+    Example:
+
+    ```python
+    ganzoo.train("dcgan-mnist", "runs/dcgan-mnist")
+    publish("runs/dcgan-mnist", "dcgan-mnist")
+    ```
+    """
+    folder, recipe = Path(folder), presets.read_recipe(preset)
+    record = training.read_record(folder)
+    _check_record(record, preset, recipe, folder)
+    final = presets.config_dir() / "weights" / f"{preset}.safetensors"
+    final.parent.mkdir(parents=True, exist_ok=True)
+    beside = final.with_name(f".{final.name}.part")
+    try:
+        model, error = _halved(recipe, folder / training.WEIGHTS, beside)
+        _check_size(beside, final)
+        card = _card(preset, recipe, record, beside, model, error, metrics or [])
+        sheet = final.parent.parent / "samples" / f"{preset}.png"
+        sheet.parent.mkdir(exist_ok=True)
+        plot.save_png(sheet, model.generate(NUM_SHEET, seed=SEED))
+        os.replace(beside, final)
+    finally:
+        beside.unlink(missing_ok=True)
+    text = json.dumps(card.model_dump(), indent=2) + "\n"
+    plot.write_beside(presets.card_path(preset), lambda file: file.write(text.encode()))
+    return card
+
+
+def _check_record(record: dict[str, Any], preset: str, recipe: Recipe, folder: Path) -> None:
+    if not record["finished"]:
+        raise ValueError(f"The training in {folder} is not finished: run `ganzoo train` again to resume it.")
+    if record["preset"] != preset:
+        raise ValueError(f"The folder holds a training of {record['preset']!r}. Received: preset={preset!r}")
+    trained = {key: value for key, value in record["settings"].items() if key != "data"}
+    if changes := training.differences(trained, training.settings(recipe)):
+        raise ValueError(f"The training in {folder} is not of the recipe as it stands: {'; '.join(changes)}.")
+
+
+def _halved(recipe: Recipe, trained: Path, path: Path) -> tuple[GAN, float]:
+    """Writes the weights in half precision to `path`; returns the model that loads them and how far off it draws."""
+    model = presets.build(recipe, dtype="float32")
+    weights.load_weights(model, trained)
+    exact = model.generate(NUM_COMPARED, seed=SEED)
+    weights.save_weights(model, path, half=True)
+    weights.load_weights(model, path)
+    error = float(np.mean(np.abs(model.generate(NUM_COMPARED, seed=SEED) - exact.astype(float))))
+    if error > MAX_HALF_PRECISION_ERROR:
+        raise ValueError(
+            f"Half precision changes the images by {error:.2f} grey levels on average, more than the "
+            f"{MAX_HALF_PRECISION_ERROR:g} allowed. Received: weights={str(trained)!r}"
+        )
+    return model, error
+
+
+def _check_size(path: Path, final: Path) -> None:
+    size = path.stat().st_size
+    others = sum(file.stat().st_size for file in final.parent.glob("*.safetensors") if file not in (path, final))
+    if size > MAX_BYTES or size + others > MAX_TOTAL_BYTES:
+        raise ValueError(
+            f"A preset's weights may take {MAX_BYTES / 1e6:g} MB, all together {MAX_TOTAL_BYTES / 1e6:g} MB: choose "
+            f"narrower networks. Received: {size / 1e6:.2f} MB, {(size + others) / 1e6:.2f} MB together"
+        )
+
+
+def _card(
+    preset: str, recipe: Recipe, record: dict, path: Path, model: GAN, error: float, metrics: list[dict[str, Any]]
+) -> Card:
+    trained = record["settings"]["training"]
+    return Card(
+        preset=preset,
+        file=f"{preset}.safetensors",
+        sha256=weights.sha256(path),
+        bytes=path.stat().st_size,
+        half_precision_error=round(error, 4),
+        seed=trained["seed"],
+        steps=record["steps"],
+        epochs=trained["epochs"],
+        batch_size=trained["batch_size"],
+        precision=trained["precision"],
+        backend=record["backend"],
+        keras=record["keras"],
+        commit=record["commit"],
+        trained_at=record["trained_at"],
+        dataset=recipe.dataset.name,
+        dataset_licence=recipe.dataset.licence,
+        licence=recipe.licence,
+        metrics=metrics,
+        golden=Golden.of(model.generate(NUM_GOLDEN, seed=SEED), SEED),
+    )

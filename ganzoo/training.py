@@ -1,0 +1,327 @@
+"""Training from a recipe: one command makes a preset, and the same command resumes what was interrupted."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from ganzoo import plot, presets, weights
+from ganzoo.presets import Recipe, Training
+from ganzoo.schedules import HoldThenLinear
+
+if TYPE_CHECKING:
+    from ganzoo.gan import GAN
+
+RECORD, BACKUP, LOG, SAMPLES = "training.json", "backup.npz", "log.csv", "samples"
+WEIGHTS, MODEL, SHEET = "weights.safetensors", "model.keras", "samples.png"
+
+
+def train(
+    preset: str | Path,
+    output_dir: str | Path,
+    *,
+    data: str | Path | np.ndarray | None = None,
+    data_dir: str | Path | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    sample_every: int = 1,
+    resume: bool = True,
+    verbose: int | str = "auto",
+) -> GAN:
+    """Trains a preset's model as its recipe says, in a folder from which an interrupted training resumes.
+
+    Killed or stopped at any moment, the training goes on where it was when the same call is made again, and ends as
+    if it had not been interrupted. The folder then holds `weights.safetensors` (float32), `model.keras` (optimizers
+    and all), `log.csv` (a row per epoch), `samples/` (a sheet of images per epoch), `samples.png` (64 images of the
+    final model) and `training.json` (what was trained, how and on what).
+
+    Args:
+        preset: A preset's name, or the path of a recipe of your own (`.yaml`).
+        output_dir: The folder to write; created if missing.
+        data: Instead of the recipe's data: a data set's name, the path of an `.npz` file or of a folder of images, or
+            an array of images (n, height, width, channels), uint8 or float in [-1, 1].
+        data_dir: A folder with the data set's original files, where it cannot be downloaded.
+        image_shape: (height, width, channels) to resize a folder's images to. By default the recipe's for a folder,
+            and the images' own where `data` is anything else.
+        epochs: Instead of the recipe's, at least 1.
+        batch_size: Instead of the recipe's: images of one discriminator step.
+        seed: Instead of the recipe's. It fixes the initial weights, the latents and the order of the images.
+        sample_every: Epochs from one sample sheet to the next.
+        resume: `False` starts afresh, deleting the training that the folder holds.
+        verbose: As in `keras.Model.fit`; 0 prints nothing.
+
+    Returns:
+        The trained `GAN`.
+
+    Raises:
+        ValueError: An unknown preset, a faulty recipe, unsuitable images; or a folder that holds something else, or a
+            training with other settings: the message names them.
+
+    Example:
+
+    ```python
+    model = ganzoo.train("dcgan-mnist", "runs/dcgan-mnist", epochs=10)
+    ```
+    """
+    recipe = _effective(presets.read_recipe(preset), epochs, batch_size, seed)
+    folder = Path(output_dir)
+    _check_folder(folder, resume)
+    images = load_images(
+        recipe.dataset.name if data is None else data,
+        split=recipe.dataset.split,
+        data_dir=data_dir,
+        image_shape=image_shape or _image_shape(recipe),
+    )
+    recipe = recipe.model_copy(update={"arguments": {**recipe.arguments, "image_shape": list(images.shape[1:])}})
+    record = _begin(folder, _record(presets.info(preset).name, recipe, images), resume)
+    model = _compiled(recipe, len(images))
+    if record["finished"]:
+        _say(verbose, f"The training in {folder} is finished.")
+        return _reloaded(model, folder)
+    model.fit(
+        images,
+        batch_size=recipe.training.batch_size,
+        epochs=recipe.training.epochs,
+        callbacks=_callbacks(folder, sample_every),
+        verbose=verbose,
+    )
+    _finish(folder, model, record)
+    _say(verbose, f"Wrote {folder}: {WEIGHTS}, {MODEL}, {SHEET}, {LOG}")
+    return model
+
+
+def load_images(
+    data: str | Path | np.ndarray,
+    *,
+    split: str = "train",
+    data_dir: str | Path | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+) -> np.ndarray:
+    """Images from a data set's name, an `.npz` file, a folder, or an array, which is returned as it is.
+
+    Args:
+        data: The name, path or array.
+        split: The part of a named data set.
+        data_dir: A folder with the data set's original files.
+        image_shape: What the images of a folder are resized to.
+
+    Returns:
+        Array (n, height, width, channels), uint8 where it was read.
+    """
+    if isinstance(data, np.ndarray):
+        return data
+    from ganzoo import data as sources
+
+    if Path(data).is_dir():
+        return sources.load(data, image_shape=image_shape)
+    return sources.load(data, split=split, data_dir=data_dir)
+
+
+def compile_for(model: GAN, training: Training, num_steps: int) -> None:
+    """Compiles `model` with a recipe's optimizers, whose schedule ends after `num_steps` training steps.
+
+    A player that the recipe does not name keeps the optimizer of the model's own defaults, under the same schedule.
+    """
+    optimizers = model.default_optimizers()
+    for player, adam in training.optimizer.items():
+        optimizers[player] = keras.optimizers.Adam(**adam.model_dump())
+    if training.schedule is not None:
+        for player, optimizer in optimizers.items():
+            updates = num_steps * (model.discriminator_steps if player == "discriminator" else 1)
+            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            optimizer.learning_rate = HoldThenLinear(rate, round(training.schedule.hold * updates), updates)
+    model.compile(optimizers)
+
+
+def _effective(recipe: Recipe, epochs: int | None, batch_size: int | None, seed: int | None) -> Recipe:
+    """The recipe with the caller's values in place of its own, checked like a recipe."""
+    given = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        least = 0 if name == "seed" else 1
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"`{name}` must be an integer, at least {least}. Received: {name}={value!r}")
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=given)})
+
+
+def _image_shape(recipe: Recipe) -> tuple[int, int, int] | None:
+    shape = recipe.arguments.get("image_shape")
+    return None if shape is None else tuple(shape)
+
+
+def _compiled(recipe: Recipe, num_images: int) -> GAN:
+    """The model of a recipe as it is before its first step: a function of the recipe and its seed."""
+    training = recipe.training
+    # Initial weights and Keras' seeds come from these two generators. `keras.utils.set_random_seed` would also import
+    # TensorFlow beside the other backends.
+    random.seed(training.seed)
+    np.random.seed(training.seed)
+    model = presets.build(recipe, seed=training.seed, dtype=training.precision)
+    per_step = training.batch_size * model.discriminator_steps
+    compile_for(model, training, max(num_images // per_step, 1) * training.epochs)
+    return model
+
+
+def _callbacks(folder: Path, sample_every: int) -> list:
+    from ganzoo.callbacks import Backup, SampleGrid
+
+    return [
+        Backup(folder / BACKUP),
+        keras.callbacks.CSVLogger(folder / LOG, append=True),
+        SampleGrid(folder / SAMPLES, every=sample_every),
+    ]
+
+
+# --- The folder and its record
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
+    """Refuses a folder that holds anything but a training, before time is spent on data."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"The output must be a folder. Received: output_dir={str(folder)!r}, a file")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD).is_file():
+        raise ValueError(
+            "The output folder holds files that are no training of ganzoo: choose an empty or a new one. "
+            f"Received: output_dir={str(folder)!r}"
+        )
+
+
+def _record(name: str, recipe: Recipe, images: np.ndarray) -> dict[str, Any]:
+    """What is trained, on what and by what; `settings` is what a resumed training must have in common."""
+    digest = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    return {
+        "preset": name,
+        "finished": False,
+        "settings": settings(recipe) | {"data": {"images": len(images), "sha256": digest}},
+        "dataset": recipe.dataset.model_dump(),
+        "backend": keras.config.backend(),
+        "keras": keras.__version__,
+        "commit": _commit(),
+    }
+
+
+def _begin(folder: Path, record: dict[str, Any], resume: bool) -> dict[str, Any]:
+    """Opens the folder for this training, or finds the one that it holds."""
+    path = folder / RECORD
+    if path.is_file() and resume:
+        before = read_record(folder)
+        if changes := differences(before["settings"], record["settings"]):
+            raise ValueError(
+                f"The training in {folder} was begun with other settings; go on with those, choose another folder, or "
+                f"start afresh with resume=False (--overwrite). Changed: {'; '.join(changes)}"
+            )
+        return before
+    _clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_record(folder, record)
+    return record
+
+
+def read_record(folder: str | Path) -> dict[str, Any]:
+    """Reads the `training.json` of a training folder.
+
+    Raises:
+        ValueError: The folder holds no training, or the record cannot be read.
+    """
+    path = Path(folder) / RECORD
+    if not path.is_file():
+        raise ValueError(f"There is no training in that folder: it has no {RECORD}. Received: {str(folder)!r}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from None
+
+
+def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    text = json.dumps(record, indent=2) + "\n"
+    plot.write_beside(folder / RECORD, lambda file: file.write(text.encode()))
+
+
+def _clear(folder: Path) -> None:
+    """Deletes what a training writes, the record last, and nothing else."""
+    for name in (BACKUP, LOG, WEIGHTS, MODEL, SHEET):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / SAMPLES, ignore_errors=True)
+    (folder / RECORD).unlink(missing_ok=True)
+
+
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """Returns what of a recipe decides the outcome of a training."""
+    return recipe.model_dump(mode="json", include={"model", "arguments", "training"})
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Returns a phrase for each setting that differs, such as `"training.epochs was 30, now 40"`."""
+    changes = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            changes += differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            changes.append(f"{prefix}{key} was {old!r}, now {new!r}")
+    return changes
+
+
+def _finish(folder: Path, model: GAN, record: dict[str, Any]) -> None:
+    weights.save_weights(model, folder / WEIGHTS, half=False)
+    beside = folder / f"part.{MODEL}"  # Keras wants the suffix
+    model.save(beside)
+    os.replace(beside, folder / MODEL)
+    plot.save_png(folder / SHEET, model.generate(64, seed=0))
+    _once_per_epoch(folder / LOG)
+    steps = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    _write_record(folder, record | {"finished": True, "steps": steps, "trained_at": today})
+    (folder / BACKUP).unlink(missing_ok=True)
+
+
+def _once_per_epoch(log: Path) -> None:
+    """An epoch that an interruption made run twice is logged twice: the later row holds."""
+    with log.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows = {int(row["epoch"]): row for row in reader}
+    beside = log.with_name(f"{log.name}.part")
+    with beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, reader.fieldnames)
+        writer.writeheader()
+        writer.writerows(rows[epoch] for epoch in sorted(rows))
+    os.replace(beside, log)
+
+
+def _reloaded(model: GAN, folder: Path) -> GAN:
+    del model  # `model.keras` holds the optimizers too
+    return keras.saving.load_model(folder / MODEL)
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with `+` where tracked files were changed; None outside a checkout of ganzoo."""
+    here = Path(__file__).resolve()
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", here.name)  # installed into another project's checkout: not ours
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _say(verbose: int | str, text: str) -> None:
+    if verbose != 0:
+        print(text)
