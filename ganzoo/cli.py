@@ -313,7 +313,7 @@ def _images(data: str, split: str, data_dir: Path | None, image_shape: tuple[int
     from ganzoo.training import load_images
 
     with _working("Reading the data"):
-        return load_images(data, split=split, data_dir=data_dir, image_shape=image_shape)
+        return load_images(data, split=split, data_dir=data_dir, folder_shape=image_shape)
 
 
 def _write(images: Any, output: Path | None, separate: Path | None, columns: int | None, scale: int) -> None:

@@ -7,6 +7,7 @@ when that is what the generator draws here does the file appear under its name.
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import json
@@ -149,17 +150,18 @@ def _custom_objects(config: Any) -> Iterator[tuple[str, Any]]:
         for item in config:
             yield from _custom_objects(item)
     elif isinstance(config, dict):
-        if "class_name" in config and (name := config.get("registered_name")):
-            name = config["config"] if config["class_name"] == "function" else name
-            module = sys.modules.get(config.get("module") or "")
-            found = keras.saving.get_registered_object(name) or getattr(module, config["class_name"], None)
-            if found is not None:
+        module = config.get("module") or "__main__"
+        if "class_name" in config and module.split(".")[0] != "keras":
+            name = config["config"] if config["class_name"] == "function" else config.get("registered_name")
+            here = getattr(sys.modules.get(module), config["class_name"], None)
+            if (found := keras.saving.get_registered_object(name) or here) is not None:
                 yield name, found
         for item in config.values():
             yield from _custom_objects(item)
 
 
 def _rebuild(config: dict, objects: dict[str, Any], weights: list[np.ndarray], latents: np.ndarray) -> keras.Model:
+    config = copy.deepcopy(config)  # Keras empties what it is given
     generator = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=False)
     if len(generator.weights) < len(weights):  # a subclassed network has none before its first call
         generator(latents, training=False)
@@ -180,13 +182,13 @@ def _expected(generator: keras.Model, config: dict, weights: list[np.ndarray], l
     if not np.isfinite(live).all():
         raise ValueError(f"The generator gives NaN or infinity: its training diverged. Received: {generator.name=}")
     try:
-        with keras.device("cpu:0"):
+        with keras.device("cpu"):
             images = _draw(_rebuild(config, dict(_custom_objects(config)), weights, latents), latents)
     except Exception as error:
         raise ValueError(
             "The generator cannot be rebuilt from its config: custom layers need get_config() with every argument of "
             "their constructor, custom functions @keras.saving.register_keras_serializable(). "
-            f"Received: generator={generator.name!r}, error={error}"
+            f"Received: generator={generator.name!r}, error={_reason(error)}"
         ) from error
     difference = float(np.abs(live - images).mean())
     if difference > ROUNDING:
@@ -220,6 +222,11 @@ def _write(
     return difference
 
 
+def _reason(error: BaseException) -> str:
+    """The heart of an error: Keras wraps it in configs that fill screens."""
+    return str(error).split("Exception encountered: ")[-1].split(" Full object config")[0]
+
+
 # What the second process does
 
 
@@ -227,13 +234,11 @@ def _second_process(folder: str) -> None:
     try:
         _write_saved_model(Path(folder))
     except BaseException as error:
-        Path(folder, "error.txt").write_text(f"{type(error).__name__}: {error}")
+        Path(folder, "error.txt").write_text(f"{type(error).__name__}: {_reason(error)}")
         raise
 
 
 def _write_saved_model(folder: Path) -> None:
-    tf = import_tensorflow()
-    tf.config.set_visible_devices([], "GPU")
     job = json.loads((folder / "job.json").read_text())
     with np.load(folder / "arrays.npz") as arrays:
         latents = arrays["latents"]
@@ -242,6 +247,8 @@ def _write_saved_model(folder: Path) -> None:
         name: functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
         for name, (module, qualname) in job["objects"].items()
     }
+    tf = import_tensorflow()
+    tf.config.set_visible_devices([], "GPU")
     generator = _rebuild(job["config"], objects, weights, latents)
 
     def generate(latents: Any) -> dict[str, Any]:

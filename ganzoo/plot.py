@@ -234,8 +234,8 @@ def scatter(samples: Any, limit: float | None = None, title: str = "") -> Figure
     if limit is None:
         reach = np.quantile(np.abs(samples[np.isfinite(samples)]), 0.99) if np.isfinite(samples).any() else 1.0
         limit = 1.25 * 2.0 ** max(0, math.ceil(math.log2(max(reach, 1e-9) / 1.25)))
-    figure = Figure(figsize=(5, 5), dpi=100, layout="constrained")
-    axes = figure.add_subplot(title=title, xlim=(-limit, limit))
+    figure = Figure(figsize=(5, 5), dpi=100)
+    axes = figure.add_axes((0.13, 0.1, 0.82, 0.82), title=title, xlim=(-limit, limit))  # at one place in all figures
     if samples.shape[1] == 1:
         axes.hist(samples[:, 0], bins=np.linspace(-limit, limit, 101), density=True, color=COLORS[0])
         axes.set_ylabel("density")
@@ -249,7 +249,8 @@ def scatter(samples: Any, limit: float | None = None, title: str = "") -> Figure
 def curves(log: Any, path: str | os.PathLike | None = None) -> Figure:
     """Draws a training log: a panel each for losses, accuracies and whatever else was logged.
 
-    Long logs are drawn faintly, with their running mean over them.
+    Long logs are drawn faintly, with their running mean over them. `loss`, the sum of the players' losses, is left out
+    where these are in the log.
 
     Args:
         log: What `fit` returned, the path of a `CSVLogger` file, or a dict of lists. A column `step` or `epoch` is
@@ -275,6 +276,8 @@ def curves(log: Any, path: str | os.PathLike | None = None) -> Figure:
     axis = next((name for name in ("step", "epoch") if name in columns), None)
     steps = columns.pop(axis) if axis else None
     columns = {name: values for name, values in columns.items() if np.isfinite(values).any() and name != "epoch"}
+    if any(name.endswith("_loss") for name in columns):
+        columns.pop("loss", None)
     if not columns:
         raise ValueError(f"There is nothing to draw in this log. Received: {log=}")
     panels: dict[str, list[str]] = {}
@@ -285,10 +288,9 @@ def curves(log: Any, path: str | os.PathLike | None = None) -> Figure:
     figure = Figure(figsize=(5.2 * across, 3.4 * down), dpi=120, layout="constrained")
     for index, (title, names) in enumerate(panels.items()):
         axes = figure.add_subplot(down, across, index + 1, title=title.replace("_", " "))
-        axes.set_xlabel(axis or "epoch")
         for name, color in zip(names, COLORS * len(names), strict=False):
             _draw_curve(axes, steps, columns[name], color, name.replace("_", " "))
-        _finish(axes, legend=len(names) > 1)
+        _finish(axes, axis or "epoch", legend=len(names) > 1)
     if path is not None:
         ending = Path(path).suffix.lstrip(".") or "png"
         write_beside(path, lambda file: figure.savefig(file, format=ending))
@@ -325,14 +327,19 @@ def _draw_curve(axes: Any, steps: np.ndarray | None, values: np.ndarray, color: 
     if window < 4:
         axes.plot(steps, values, color=color, label=label, marker="o" if len(values) < 2 else None)
         return
-    axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
-    mean = np.convolve(values, np.ones(window) / window, "valid")  # as many steps later as the window is wide
-    axes.plot(steps[window // 2 :][: len(mean)], mean, color=color, label=label)
+    axes.plot(steps, values, color=color, alpha=0.2, linewidth=0.8, zorder=1)
+    mean = np.convolve(values, np.ones(window) / window, "valid")
+    axes.plot(steps[window // 2 :][: len(mean)], mean, color=color, label=label, zorder=3)
 
 
-def _finish(axes: Any, legend: bool) -> None:
+def _finish(axes: Any, label: str, legend: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.02)
     if legend:
-        axes.legend(frameon=False)
+        axes.legend(edgecolor="none", framealpha=0.8)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 import random
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ from ganzoo.schedules import HoldThenLinear
 if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
-RECORD, BACKUP, LOG, SAMPLES = "training.json", "backup.npz", "log.csv", "samples"
+RECORD, BACKUP, LOG, SAMPLES = "training.json", "backup.safetensors", "log.csv", "samples"
+BACKUP_STEPS = 500  # and at the end of each epoch
 WEIGHTS, MODEL, SHEET = "weights.safetensors", "model.keras", "samples.png"
 
 
@@ -79,19 +81,20 @@ def train(
     """
     recipe = _effective(presets.read_recipe(preset), epochs, batch_size, seed)
     folder = Path(output_dir)
-    _check_folder(folder, resume)
+    _check_folder(folder)
     images = load_images(
         recipe.dataset.name if data is None else data,
         split=recipe.dataset.split,
         data_dir=data_dir,
-        image_shape=image_shape or _image_shape(recipe),
+        image_shape=image_shape,
+        folder_shape=recipe.arguments.get("image_shape"),
     )
     recipe = recipe.model_copy(update={"arguments": {**recipe.arguments, "image_shape": list(images.shape[1:])}})
-    record = _begin(folder, _record(presets.info(preset).name, recipe, images), resume)
-    model = _compiled(recipe, len(images))
+    record = _begin(folder, _record(preset, recipe, images, data), resume)
     if record["finished"]:
-        _say(verbose, f"The training in {folder} is finished.")
-        return _reloaded(model, folder)
+        _say(verbose, f"The training in {folder} is finished already.")
+        return keras.saving.load_model(folder / MODEL)
+    model = _compiled(recipe, len(images))
     model.fit(
         images,
         batch_size=recipe.training.batch_size,
@@ -109,26 +112,27 @@ def load_images(
     *,
     split: str = "train",
     data_dir: str | Path | None = None,
-    image_shape: tuple[int, int, int] | None = None,
+    image_shape: Sequence[int] | None = None,
+    folder_shape: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Images from a data set's name, an `.npz` file, a folder, or an array, which is returned as it is.
 
     Args:
         data: The name, path or array.
-        split: The part of a named data set.
+        split: The part of a data set.
         data_dir: A folder with the data set's original files.
-        image_shape: What the images of a folder are resized to.
+        image_shape: (height, width, channels) that all images are brought to. By default they keep their own.
+        folder_shape: The same for a folder of images, which have no shape of their own in common.
 
     Returns:
-        Array (n, height, width, channels), uint8 where it was read.
+        Array (n, height, width, channels), uint8 or float in [-1, 1].
     """
     if isinstance(data, np.ndarray):
         return data
-    from ganzoo import data as sources
+    from ganzoo.data import load
 
-    if Path(data).is_dir():
-        return sources.load(data, image_shape=image_shape)
-    return sources.load(data, split=split, data_dir=data_dir)
+    shape = image_shape or (folder_shape if Path(data).is_dir() else None)
+    return load(data, split, data_dir=data_dir, image_shape=shape and tuple(shape))
 
 
 def compile_for(model: GAN, training: Training, num_steps: int) -> None:
@@ -158,11 +162,6 @@ def _effective(recipe: Recipe, epochs: int | None, batch_size: int | None, seed:
     return recipe.model_copy(update={"training": recipe.training.model_copy(update=given)})
 
 
-def _image_shape(recipe: Recipe) -> tuple[int, int, int] | None:
-    shape = recipe.arguments.get("image_shape")
-    return None if shape is None else tuple(shape)
-
-
 def _compiled(recipe: Recipe, num_images: int) -> GAN:
     """The model of a recipe as it is before its first step: a function of the recipe and its seed."""
     training = recipe.training
@@ -177,37 +176,40 @@ def _compiled(recipe: Recipe, num_images: int) -> GAN:
 
 
 def _callbacks(folder: Path, sample_every: int) -> list:
-    from ganzoo.callbacks import Backup, SampleGrid
+    from ganzoo.callbacks.backup import Backup
+    from ganzoo.callbacks.sample_grid import SampleGrid
 
     return [
-        Backup(folder / BACKUP),
         keras.callbacks.CSVLogger(folder / LOG, append=True),
         SampleGrid(folder / SAMPLES, every=sample_every),
+        Backup(folder / BACKUP, save_freq=BACKUP_STEPS),  # last: an epoch is done when its row and sheet are there
     ]
 
 
 # --- The folder and its record
 
 
-def _check_folder(folder: Path, resume: bool) -> None:
+def _check_folder(folder: Path) -> None:
     """Refuses a folder that holds anything but a training, before time is spent on data."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"The output must be a folder. Received: output_dir={str(folder)!r}, a file")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD).is_file():
+    visible = [path for path in folder.glob("*") if not path.name.startswith(".")]
+    if visible and not (folder / RECORD).is_file():
         raise ValueError(
             "The output folder holds files that are no training of ganzoo: choose an empty or a new one. "
             f"Received: output_dir={str(folder)!r}"
         )
 
 
-def _record(name: str, recipe: Recipe, images: np.ndarray) -> dict[str, Any]:
+def _record(preset: str | Path, recipe: Recipe, images: np.ndarray, data: Any) -> dict[str, Any]:
     """What is trained, on what and by what; `settings` is what a resumed training must have in common."""
     digest = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    given = {"name": "array" if isinstance(data, np.ndarray) else str(data)}
     return {
-        "preset": name,
+        "preset": presets.info(preset).name,
         "finished": False,
         "settings": settings(recipe) | {"data": {"images": len(images), "sha256": digest}},
-        "dataset": recipe.dataset.model_dump(),
+        "dataset": recipe.dataset.model_dump() if data is None else given,
         "backend": keras.config.backend(),
         "keras": keras.__version__,
         "commit": _commit(),
@@ -221,8 +223,8 @@ def _begin(folder: Path, record: dict[str, Any], resume: bool) -> dict[str, Any]
         before = read_record(folder)
         if changes := differences(before["settings"], record["settings"]):
             raise ValueError(
-                f"The training in {folder} was begun with other settings; go on with those, choose another folder, or "
-                f"start afresh with resume=False (--overwrite). Changed: {'; '.join(changes)}"
+                f"The training in {folder} was begun with other settings: {'; '.join(changes)}. Go on with those, "
+                "choose another folder, or start afresh with resume=False (on the command line --overwrite)."
             )
         return before
     _clear(folder)
@@ -290,21 +292,17 @@ def _finish(folder: Path, model: GAN, record: dict[str, Any]) -> None:
 
 
 def _once_per_epoch(log: Path) -> None:
-    """An epoch that an interruption made run twice is logged twice: the later row holds."""
+    """An interruption can make an epoch run, and be logged, twice; the first row, of the whole epoch, holds."""
+    rows: dict[str, dict[str, str]] = {}
     with log.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        rows = {int(row["epoch"]): row for row in reader}
-    beside = log.with_name(f"{log.name}.part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, reader.fieldnames)
-        writer.writeheader()
-        writer.writerows(rows[epoch] for epoch in sorted(rows))
-    os.replace(beside, log)
-
-
-def _reloaded(model: GAN, folder: Path) -> GAN:
-    del model  # `model.keras` holds the optimizers too
-    return keras.saving.load_model(folder / MODEL)
+        for row in reader:
+            rows.setdefault(row["epoch"], row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, reader.fieldnames or [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows.values())
+    plot.write_beside(log, lambda file: file.write(text.getvalue().encode()))
 
 
 def _commit() -> str | None:

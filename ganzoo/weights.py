@@ -270,7 +270,7 @@ def _disk_errors(final: Path, part: Path) -> Iterator[None]:
                 part.unlink(missing_ok=True)  # a piece of a file is no use to a full disk
             problem, fix = "The disk is full", "Free some space"
         elif error.errno in _DENIED:
-            problem, fix = f"The cache cannot be written: {error.strerror}", "Make it writable"
+            problem, fix = f"The cache cannot be read and written: {error.strerror}", "Give yourself access"
         else:
             problem, fix = f"The cache cannot be used: {error.strerror or error}", "Check that folder"
         elsewhere = "set GANZOO_HOME to a folder on a disk with room that you can write, or name a file as the source"
@@ -354,9 +354,9 @@ class _Download:
                 if attempt + 1 < ATTEMPTS:
                     time.sleep(BACKOFF * 2**attempt if delay is None else delay)
         have = self.have()
-        kept = f" {have} of {self.weights.bytes} bytes are kept, and the next call goes on from there." if have else ""
+        kept = f" ({have} of {self.weights.bytes} bytes are kept, the next call goes on from there)" if have else ""
         fix = "Check the address and the network and try again"
-        raise WeightsError(self.message(f"Gave up after {ATTEMPTS} attempts: {problem}.{kept}", fix))
+        raise WeightsError(self.message(f"Gave up after {ATTEMPTS} attempts: {problem}{kept}", fix))
 
     def attempt(self, session: requests.Session, update: Callable[[int], None]) -> None:
         """One request for what `part` lacks; returns when `part` is the verified file."""

@@ -174,13 +174,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_reset(self, n: float) -> None:
         self.answer(self.state.data, body=self.state.data[: int(n)])
-        # Lingering for no time makes close() send a reset instead of an end.
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        self.do_reset_at_once(n)
 
     def do_reset_at_once(self, n: float) -> None:
+        self.close_connection = True
+        # Lingering for no time makes the last close() send a reset instead of an end.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        for end in (self.rfile, self.wfile, self.connection):
+            end.close()
 
     def do_hang_up(self, n: float) -> None:
         self.close_connection = True

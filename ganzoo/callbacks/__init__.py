@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganzoo.callbacks.backup import Backup
 from ganzoo.callbacks.sample_grid import SampleGrid
 
-__all__ = ["SampleGrid"]
+__all__ = ["Backup", "SampleGrid"]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import gzip
+import importlib.util
+import logging
 import os
 import re
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from ganzoo.data.preprocessing import channels_of, resize
-from ganzoo.data.sources import Size, choose_keys, load_npz, progress, resize_loaded
+from ganzoo.data.preprocessing import channels_of, parse_size, resize
+from ganzoo.data.sources import Size, choose_keys, load_npz, open_archive, progress, resize_loaded
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -33,17 +37,23 @@ def load_named(
     if (archive := _find_archive(name, folders)) is not None:
         _require_split(archive, split)
         return resize_loaded(load_npz(archive, split=split, return_labels=return_labels), size, mode)
-    try:
-        from ganzoo.backend import import_tensorflow
-
-        import_tensorflow()  # hides the GPU from TensorFlow before tensorflow-datasets can touch it
-        import tensorflow_datasets  # noqa: F401
-    except ImportError:
-        if (pair := _read_idx(folders, split)) is None:
-            raise
+    if importlib.util.find_spec("tensorflow") is None:
+        pair = _read_idx(name, split, folders)
         return resize_loaded(pair if return_labels else pair[0], size, mode)
-    builder = _prepared_builder(name, folders)
-    return _read_builder(builder, split, size, mode, return_labels)
+    with _quiet():
+        return _read_builder(_prepared_builder(name, folders), split, size, mode, return_labels)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """tensorflow-datasets warns of its own deprecated calls, which no user can mend."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _base(name: str) -> str:
@@ -57,9 +67,9 @@ def _folders(name: str, data_dir: str | os.PathLike | None) -> list[Path]:
     if not root:
         return []
     root = Path(root).expanduser()
-    if not root.exists():
+    if not root.is_dir() and not (root.is_file() and root.suffix == ".npz"):
         origin = "data_dir" if data_dir else "GANZOO_DATA"
-        raise FileNotFoundError(f"No such folder: {root}. Received: {origin}={str(root)!r}")
+        raise FileNotFoundError(f"No such folder or .npz file: {root}. Received: {origin}={str(root)!r}")
     return [folder for folder in (root / _base(name), root) if folder.exists()]
 
 
@@ -75,8 +85,8 @@ def _find_archive(name: str, folders: list[Path]) -> Path | None:
 
 def _require_split(archive: Path, split: str) -> None:
     """Refuses to pass an archive without splits off as anything but the training set."""
-    with np.load(archive, allow_pickle=False) as arrays:
-        images, _ = choose_keys(archive, arrays.files, split)
+    with open_archive(archive) as arrays:
+        images, _ = choose_keys(archive, list(arrays), split)
     if split != "train" and split not in images:
         raise ValueError(f"{archive} has no splits, so it serves as train only. Received: split={split!r}")
 
@@ -89,6 +99,9 @@ def _prepared_builder(name: str, folders: list[Path]) -> tfds.core.DatasetBuilde
     _require_images(builder)
     if _is_prepared(builder):
         return builder
+    missing = _missing_files(builder, name, folders)
+    if missing and not _any_server_answers(missing):
+        raise FileNotFoundError(_how_to_get(name, missing, folders))
     lock = Path(builder.data_dir_root, f".{builder.name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # two trainings that start together prepare the data once
@@ -100,8 +113,10 @@ def _prepared_builder(name: str, folders: list[Path]) -> tfds.core.DatasetBuilde
 
 def _tfds_root(name: str, folders: list[Path]) -> str | None:
     """Where prepared data are: the user's folder if it holds some, else where tensorflow-datasets keeps them."""
-    if len(folders) == 2 and any(folders[0].glob("**/dataset_info.json")):
-        return str(folders[1])
+    if len(folders) == 2:
+        for pattern in ("*/dataset_info.json", "*/*/dataset_info.json"):  # version, or configuration and version
+            if any(folders[0].glob(pattern)):
+                return str(folders[1])
     return os.environ.get("TFDS_DATA_DIR")
 
 
@@ -126,7 +141,7 @@ def _require_images(builder: tfds.core.DatasetBuilder) -> None:
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    image = features["image"] if "image" in features else None
+    image = features["image"] if "image" in features else None  # noqa: SIM401 (it has no get)
     if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
         raise ValueError(
             f"The data set {builder.name!r} has no 8-bit images under the name 'image'. "
@@ -139,33 +154,43 @@ def _is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
 
 
 def _prepare(builder: tfds.core.DatasetBuilder, name: str, folders: list[Path]) -> None:
+    from ganzoo.backend import import_tensorflow
+
+    import_tensorflow()  # so that its GPU is hidden before it writes a record
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
-    missing = _missing_files(builder, folders)
-    if missing and not _any_server_answers(missing):
-        raise FileNotFoundError(_how_to_get(name, missing, folders))
     config = tfds.download.DownloadConfig(manual_dir=str(folders[0]) if folders else None, try_download_gcs=False)
     try:
         builder.download_and_prepare(download_config=config)
     except NonMatchingChecksumError as error:
-        raise OSError(f"A file of {name!r} is damaged or another version: {error}") from error
+        raise OSError(f"A file of {name!r} is damaged or of another version. {error}") from error
     except tfds.download.DownloadError as error:
-        raise OSError(f"{error} {_how_to_get(name, missing, folders)}") from error
+        raise OSError(
+            f"The download of {name!r} failed: {error} If you have its original files, name their folder with "
+            f"data_dir= or GANZOO_DATA. Received: source={name!r}, {_received(folders)}"
+        ) from error
+    except AssertionError as error:  # files that can only be had by hand are not all there
+        raise FileNotFoundError(f"{error} Received: source={name!r}, {_received(folders)}") from error
 
 
-def _missing_files(builder: tfds.core.DatasetBuilder, folders: list[Path]) -> dict[str, str]:
+def _missing_files(builder: tfds.core.DatasetBuilder, name: str, folders: list[Path]) -> dict[str, str]:
     """{address: file name} of the original files that the user's folder lacks.
 
-    Empty also where that cannot be told: sets that are only had by hand (tensorflow-datasets then says what it wants),
-    and sets with several configurations, of which one needs only some of the files.
+    Empty also where that cannot be told: of sets with several configurations, one needs only some of the files, and of
+    sets that can only be had by hand the files are not registered.
     """
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        if folders:
+            return {}
+        raise FileNotFoundError(
+            f"The data set {name!r} must be fetched by hand, and its folder named with data_dir= or GANZOO_DATA:\n"
+            f"{' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())} Received: source={name!r}, data_dir=None"
+        )
     infos = builder.url_infos or {}
     names = {url: info.filename or url.rsplit("/", 1)[-1] for url, info in infos.items()}
     missing = {url: file for url, file in names.items() if not (folders and (folders[0] / file).is_file())}
-    by_hand = bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS)
-    partly = bool(builder.BUILDER_CONFIGS) and len(missing) < len(names)
-    return {} if by_hand or partly else missing
+    return {} if builder.BUILDER_CONFIGS and len(missing) < len(names) else missing
 
 
 def _any_server_answers(urls: dict[str, str]) -> bool:
@@ -199,15 +224,21 @@ def _how_to_get(name: str, missing: dict[str, str], folders: list[Path]) -> str:
     where = f"{folders[0]} lacks" if folders else "no folder was named that holds"
     return (
         f"The data set {name!r} is not on this machine: {servers} does not answer, and {where} {shown}.\n"
-        f"Get {'them' if len(files) > 1 else 'it'} from {urls[0].rsplit('/', 1)[0]}/ where there is a network, and name "
-        f"the folder with data_dir= or GANZOO_DATA. Received: source={name!r}, "
-        f"data_dir={str(folders[-1]) if folders else None!r}"
+        f"Get {'them' if len(files) > 1 else 'it'} from {urls[0].rsplit('/', 1)[0]}/ where there is a network, and "
+        f"name the folder with data_dir= or GANZOO_DATA. Received: source={name!r}, {_received(folders)}"
     )
+
+
+def _received(folders: list[Path]) -> str:
+    return f"data_dir={str(folders[-1]) if folders else None!r}"
 
 
 def _read_builder(
     builder: tfds.core.DatasetBuilder, split: str, size: Size | None, mode: str | None, return_labels: bool
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    from ganzoo.backend import import_tensorflow
+
+    import_tensorflow()
     import tensorflow_datasets as tfds
 
     stored = builder.info.features["image"].shape
@@ -219,7 +250,8 @@ def _read_builder(
             "Received: image_shape=None"
         )
     mode = mode or ("RGB" if stored[2] is None else None)
-    shape = (*(size or stored[:2]), channels_of(mode) if mode else stored[2])
+    height, width = parse_size(size or stored[:2])
+    shape = (height, width, channels_of(mode) if mode else stored[2])
     count = builder.info.splits[split].num_examples
     images, labels = np.empty((count, *shape), np.uint8), np.empty(count, np.int64)
     wanted = dict.fromkeys(["image", "label"] if return_labels else ["image"], True)
@@ -235,15 +267,21 @@ def _read_builder(
     return (images, labels) if return_labels else images
 
 
-def _read_idx(folders: list[Path], split: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """MNIST and its kin from their own files, for machines without TensorFlow; None where there are none."""
-    prefix = {"train": "train", "test": "t10k"}.get(split)
+def _read_idx(name: str, split: str, folders: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """MNIST and its kin from their own files, for machines without TensorFlow.
+
+    All of them use the same file names, and nothing here compares checksums: the folder's name must tell them apart.
+    """
+    prefix = {"train": "train", "test": "t10k"}.get(split, split)
     for folder in folders:
         files = [folder / f"{prefix}-{part}-ubyte.gz" for part in ("images-idx3", "labels-idx1")]
-        if all(file.is_file() for file in files):
+        if folder.name == _base(name) and all(file.is_file() for file in files):
             images, labels = map(_read_idx_file, files)
             return images[..., None], labels.astype(np.int64)
-    return None
+    raise ImportError(
+        f"Data sets by name are read by tensorflow-datasets, which needs TensorFlow: `pip install tensorflow`, or name "
+        f"an .npz file or a folder of images. Received: source={name!r}, split={split!r}, {_received(folders)}"
+    )
 
 
 def _read_idx_file(file: Path) -> np.ndarray:
@@ -251,6 +289,6 @@ def _read_idx_file(file: Path) -> np.ndarray:
     try:
         data = gzip.decompress(file.read_bytes())
         shape = np.frombuffer(data, ">i4", count=data[3], offset=4)
-        return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape).copy()  # the buffer is read-only
     except (EOFError, ValueError, IndexError, OSError, zlib.error) as error:
         raise OSError(f"{file} is damaged: {error}") from error

@@ -317,9 +317,9 @@ def channels_of(mode: str) -> int:
     return 1 if mode == "L" else 3
 
 
-def parse_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
+def parse_size(image_size: int | tuple[int, ...]) -> tuple[int, int]:
     """(height, width) of either way to write a size."""
-    size = (image_size, image_size) if isinstance(image_size, (int, np.integer)) else tuple(image_size)
+    size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     if len(size) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in size):
         raise ValueError(
             f"`image_size` must be a positive number or a pair (height, width). Received: image_size={image_size!r}"

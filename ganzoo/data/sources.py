@@ -21,8 +21,9 @@ __all__ = ["load", "load_folder", "load_npz"]
 Size = int | tuple[int, int]
 
 # What counts as an image in a folder. What of it Pillow cannot read is reported; files of other kinds are passed over.
-IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .tga .jp2 .avif .heic .heif .jxl".split()
+IMAGE_SUFFIXES = (
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm"),
+    *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 MAX_NAMED = 10  # files that an error names
 SPLITS = ("train", "test", "val", "validation")
@@ -47,7 +48,8 @@ def load(
     4. the data set's server.
 
     They are in the order of the source: tensorflow-datasets has its own, which is always the same. Where TensorFlow is
-    not installed, the four ``*-ubyte.gz`` files of MNIST and its kin are read directly, in the files' order.
+    not installed, the ``*-ubyte.gz`` files of MNIST and its kin are read directly from a folder called like the data
+    set, in the files' own order.
 
     Args:
         source: a name; a path to an .npz or .npy file (`load_npz`); or a path to a folder of images (`load_folder`;
@@ -104,7 +106,7 @@ def _parse_shape(image_shape: int | tuple[int, ...] | None) -> tuple[tuple[int, 
 def _as_path(source: str | os.PathLike) -> Path | None:
     """The path that `source` is, or None where it is the name of a data set."""
     path = Path(source).expanduser()
-    if path.is_file() or (path.is_dir() and _find_images(path, first=True)):
+    if (path.suffix and path.is_file()) or (path.is_dir() and _find_images(path, first=True)):
         return path
     looks_like_path = not isinstance(source, str) or re.match(r"[.~/\\]", source) or source.endswith(("/", "\\"))
     if not looks_like_path and path.suffix not in (".npz", ".npy"):
@@ -164,23 +166,27 @@ def load_npz(
         (10, 28, 28, 1)
     """
     path = Path(path).expanduser()
-    with _open_archive(path) as archive:
+    with open_archive(path) as archive:
         image_key, label_key = choose_keys(path, list(archive), split, key)
         images = _as_images(archive[image_key], path)
         if not return_labels:
             return images
-        labels = archive[label_key] if label_key in archive else None
+        labels = archive.get(label_key)
     if labels is None or labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
         what = "none" if labels is None else f"labels of shape {labels.shape} and dtype {labels.dtype}"
-        raise ValueError(f"{path} must hold an integer {label_key!r} for each of {len(images)} images. Received: {what}")
+        raise ValueError(
+            f"{path} must hold an integer {label_key!r} for each of {len(images)} images. Received: {what}"
+        )
     return images, labels.astype(np.int64)
 
 
 @contextlib.contextmanager
-def _open_archive(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+def open_archive(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     """The arrays of an .npz, read when asked for; an .npy is an archive of one array."""
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {path}")
+    if path.suffix not in (".npz", ".npy"):
+        raise ValueError(f"Arrays are read from .npz and .npy files, images from folders. Received: path={str(path)!r}")
     try:
         loaded = np.load(path, allow_pickle=False)
         with contextlib.nullcontext({"images": loaded}) if isinstance(loaded, np.ndarray) else loaded as archive:
@@ -188,9 +194,9 @@ def _open_archive(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     except ValueError as error:
-        if "allow_pickle" not in str(error):
+        if str(path) in str(error):  # one of ours, about what the archive holds
             raise
-        raise ValueError(f"{path} is no .npz or .npy file of plain arrays (Python objects are never loaded).") from error
+        raise ValueError(f"{path} is no .npz or .npy file of plain arrays: {error}") from error
 
 
 def choose_keys(path: Path, keys: list[str], split: str, key: str | None = None) -> tuple[str, str]:
@@ -213,7 +219,11 @@ def choose_keys(path: Path, keys: list[str], split: str, key: str | None = None)
 
 
 def _split_keys(split: str) -> list[tuple[str, str]]:
-    return [(f"x_{split}", f"y_{split}"), (f"{split}_images", f"{split}_labels"), (f"images_{split}", f"labels_{split}")]
+    return [
+        (f"x_{split}", f"y_{split}"),
+        (f"{split}_images", f"{split}_labels"),
+        (f"images_{split}", f"labels_{split}"),
+    ]
 
 
 def _as_images(array: np.ndarray, path: Path) -> np.ndarray:
@@ -274,7 +284,7 @@ def load_folder(
     if not files:
         hint = "" if recursive else ", with recursive=True if they are in subfolders"
         raise FileNotFoundError(
-            f"No images in {path}: name a folder of files that end in {' '.join(sorted(IMAGE_SUFFIXES))}{hint}."
+            f"No images in {path}: name a folder of files that end in {' '.join(IMAGE_SUFFIXES)}{hint}."
         )
     images = np.empty((len(files), *size, channels), np.uint8)
     unreadable = _read_images(files, images, mode)
@@ -300,7 +310,7 @@ def _find_images(path: Path, recursive: bool = True, first: bool = False) -> lis
         visited.add(real)
         folders[:] = sorted(name for name in folders if recursive and not name.startswith((".", "__MACOSX")))
         names = (name for name in files if not name.startswith("."))
-        found += [Path(root, name) for name in names if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
+        found += [Path(root, name) for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
         if first and found:
             return found[:1]
     return sorted(found, key=lambda file: file.relative_to(path).as_posix())

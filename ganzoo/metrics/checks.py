@@ -14,7 +14,7 @@ def checked_features(features: np.ndarray, name: str = "features") -> np.ndarray
         raise ValueError(f"Features are an array (n, d), n and d at least 1. Received: {name}.shape={features.shape}")
     if not np.isfinite(features).all():
         bad = int((~np.isfinite(features)).any(axis=1).sum())
-        raise ValueError(f"Features hold NaN or infinity. Received: {name} with {bad} of {len(features)} rows not finite")
+        raise ValueError(f"Features hold NaN or infinity. Received: {name}, {bad} of {len(features)} rows not finite")
     return features
 
 

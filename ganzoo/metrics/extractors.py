@@ -118,10 +118,11 @@ class Extractor:
     def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
         images = self._checked(images)
         parts = []
-        for start in range(0, len(images), self.batch_size):
-            batch = images[start : start + self.batch_size].astype("float32")
+        size = min(self.batch_size, len(images))
+        for start in range(0, len(images), size):
+            batch = images[start : start + size]
             # The last batch is filled up, so that there is one shape to compile for.
-            filled = np.zeros((self.batch_size, *self.image_shape), "float32")
+            filled = np.zeros((size, *self.image_shape), "float32")
             filled[: len(batch)] = batch
             parts.append([np.asarray(output)[: len(batch)] for output in self.network.predict_on_batch(filled)])
         return tuple(np.concatenate(outputs) for outputs in zip(*parts, strict=True))
@@ -221,7 +222,7 @@ def write_card(frozen: Extractor, **measured: Any) -> None:
 
 
 def golden_images(image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Two fixed images, from arithmetic alone, by whose features a card tells that a backend computes what it should."""
+    """Two fixed images, from arithmetic alone: their features, on the card, tell whether a backend computes right."""
     pixels = np.arange(2 * int(np.prod(image_shape)), dtype="int64")
     return (pixels * pixels // 7 % 256).astype("uint8").reshape(2, *image_shape)
 

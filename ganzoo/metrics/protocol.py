@@ -124,10 +124,12 @@ def evaluate(
 
     Reference: Heusel et al. 2017, arXiv:1706.08500; Naeem et al. 2020, arXiv:2002.09797.
     """
-    samples, weights = _samples(source, num_images, seeds)
-    if dataset is None and weights == "file":
+    if dataset is None and _is_file(source):
         raise ValueError(f"Say which data set the images are to be compared with. Received: dataset=None, {source=}")
-    dataset = dataset or presets.read_recipe(source).dataset.name
+    if not len(seeds):
+        raise ValueError(f"Give at least one seed. Received: {seeds=}")
+    dataset = dataset or presets.read_recipe(str(source)).dataset.name
+    samples, weights = _samples(source, num_images, seeds)
     reference = Reference.of(dataset, num_images, data_dir)
     scores = [score(images, reference, k) for images in samples]
     protocol = f"{dataset}/{reference.id}/k{k}/{weights}"
@@ -139,18 +141,20 @@ def _entry(name: str, values: list[float], protocol: str) -> dict[str, Any]:
     return {"name": name, "value": float(np.mean(values)), "std": std, "values": values, "protocol": protocol}
 
 
+def _is_file(source: str | Path) -> bool:
+    return Path(source).suffix == ".npz"
+
+
 def _samples(source: str | Path, num_images: int, seeds: Sequence[int]) -> tuple[Any, str]:
     """The images of each sample, and where they come from, for the protocol's id."""
-    if Path(source).suffix == ".npz":
+    if _is_file(source):
         return [_images_of_file(Path(source), num_images)], "file"
-    if not len(seeds):
-        raise ValueError("Give at least one seed. Received: seeds=()")
-    model = presets.load(source)
+    model = presets.load(str(source))
     return (model.generate(num_images, seed=seed) for seed in seeds), f"ema/seeds{','.join(map(str, seeds))}"
 
 
 def _images_of_file(path: Path, num_images: int) -> np.ndarray:
-    images = data.load_npz(path)
+    images = np.asarray(data.load_npz(path))
     if len(images) < num_images:
         raise ValueError(f"{path} holds fewer images than asked for. Received: {len(images)} images, {num_images=}")
     return images[:num_images]
@@ -167,7 +171,7 @@ def some_of(images: np.ndarray, num: int) -> np.ndarray:
 
 def _cached_moments(extractor: Extractor, images: np.ndarray) -> GaussianMoments:
     """Moments of the features of real images: computed once for each extractor and content."""
-    content = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    content = hashlib.sha256(np.asarray(images).tobytes()).hexdigest()
     path = _cache_dir() / f"{extractor.id}-{content[:16]}.npz"
     if path.is_file():
         with np.load(path) as moments:
@@ -191,8 +195,4 @@ def _cache_dir() -> Path:
 
 
 def _real(dataset: str, split: str, data_dir: str | Path | None) -> np.ndarray:
-    import gzip
-
-    name = {"train": "train", "test": "t10k"}[split] + "-images-idx3-ubyte.gz"
-    content = gzip.decompress((Path(data_dir or "../shared/data") / dataset / name).read_bytes())
-    return np.frombuffer(content, "uint8", offset=16).reshape(-1, 28, 28, 1)
+    return np.asarray(data.load(dataset, split, data_dir=data_dir))

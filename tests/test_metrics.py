@@ -1,0 +1,414 @@
+"""Metrics against closed forms and independent implementations; extractors against their cards."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import prdc as prdc_package
+import pytest
+import scipy.linalg
+
+from ganzoo import metrics, presets
+from ganzoo.metrics import GaussianMoments, Reference, extractors, frechet_distance, kernel_distance, prdc, protocol
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+def normal(seed, shape, scale=1.0):
+    return np.random.default_rng(seed).normal(size=shape) * scale
+
+
+def covariance(seed, dimension, samples=None):
+    return np.cov(normal(seed, (samples or 3 * dimension, dimension)), rowvar=False)
+
+
+# --- Frechet distance
+
+
+@pytest.mark.backend_free
+def test_frechet_distance_of_a_gaussian_to_itself_is_zero():
+    mean, cov = normal(0, 20), covariance(1, 20)
+    assert frechet_distance(mean, cov, mean, cov) == pytest.approx(0, abs=1e-10)
+
+
+@pytest.mark.backend_free
+def test_frechet_distance_without_covariance_between_dimensions():
+    mean1, mean2, std1, std2 = normal(0, (4, 30))
+    expected = np.sum((mean1 - mean2) ** 2) + np.sum((np.abs(std1) - np.abs(std2)) ** 2)
+    assert frechet_distance(mean1, np.diag(std1**2), mean2, np.diag(std2**2)) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.backend_free
+def test_frechet_distance_in_two_dimensions_where_the_covariances_do_not_commute():
+    # The eigenvalues a, b of C1 C2 give (sqrt a + sqrt b)^2 = trace + 2 sqrt(determinant).
+    cov1, cov2 = np.array([[2.0, 0.7], [0.7, 1.0]]), np.array([[1.0, -0.4], [-0.4, 3.0]])
+    product = cov1 @ cov2
+    cross = np.sqrt(np.trace(product) + 2 * np.sqrt(np.linalg.det(product)))
+    expected = 1 + 4 + np.trace(cov1) + np.trace(cov2) - 2 * cross
+    assert frechet_distance([0, 0], cov1, [1, 2], cov2) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.backend_free
+def test_frechet_distance_against_the_matrix_square_root():
+    mean1, mean2, cov1, cov2 = normal(0, 40), normal(1, 40), covariance(2, 40), covariance(3, 40)
+    root = scipy.linalg.sqrtm(cov1 @ cov2).real
+    expected = np.sum((mean1 - mean2) ** 2) + np.trace(cov1 + cov2 - 2 * root)
+    assert frechet_distance(mean1, cov1, mean2, cov2) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.backend_free
+def test_frechet_distance_keeps_its_digits_on_singular_covariances():
+    # Fewer samples than dimensions; the squared form loses half of the digits (1e-6 here).
+    moments = GaussianMoments().update(normal(0, (20, 64)))
+    assert moments.distance(moments) < 1e-10
+    shifted = GaussianMoments().update(normal(0, (20, 64)) + 0.5)
+    assert moments.distance(shifted) == pytest.approx(64 * 0.25, rel=1e-9)
+
+
+@pytest.mark.backend_free
+def test_frechet_distance_refuses_what_is_no_gaussian():
+    eye = np.eye(2)
+    with pytest.raises(ValueError, match=r"\(d, d\).*Received"):
+        frechet_distance(np.zeros(3), eye, np.zeros(2), eye)
+    with pytest.raises(ValueError, match=r"dimension.*Received: 2 and 3"):
+        frechet_distance(np.zeros(2), eye, np.zeros(3), np.eye(3))
+    with pytest.raises(ValueError, match="NaN"):
+        frechet_distance(np.zeros(2), eye * np.nan, np.zeros(2), eye)
+    with pytest.raises(ValueError, match="symmetric"):
+        frechet_distance(np.zeros(2), np.array([[1, 0.5], [0, 1]]), np.zeros(2), eye)
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_streamed_moments_are_those_of_all_features(offset):
+    features = normal(0, (1000, 5)) @ normal(1, (5, 5)) + offset
+    moments = GaussianMoments()
+    for batch in np.split(features, [1, 300, 301, 900]):
+        moments.update(batch)
+    assert moments.count == 1000
+    np.testing.assert_allclose(moments.mean, features.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(moments.covariance, np.cov(features, rowvar=False), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.backend_free
+def test_merged_moments_are_those_of_all_features():
+    features = normal(0, (100, 3))
+    parts = [GaussianMoments().update(part) for part in np.split(features, [70])]
+    merged = GaussianMoments().merge(parts[0]).merge(parts[1]).merge(GaussianMoments())
+    np.testing.assert_allclose(merged.covariance, np.cov(features, rowvar=False), rtol=1e-12)
+    np.testing.assert_array_equal(parts[0].mean, features[:70].mean(axis=0))  # merging changes the receiver only
+
+
+@pytest.mark.backend_free
+def test_moments_refuse_what_has_none():
+    with pytest.raises(ValueError, match=r"two samples.*count=1"):
+        GaussianMoments().update(np.zeros((1, 3))).covariance  # noqa: B018
+    with pytest.raises(ValueError, match="1 of 4 rows"):
+        GaussianMoments().update(np.array([[0.0], [1.0], [np.nan], [2.0]]))
+    with pytest.raises(ValueError, match=r"\(n, d\)"):
+        GaussianMoments().update(np.zeros(3))
+    with pytest.raises(ValueError, match="3 and 2"):
+        GaussianMoments().update(np.zeros((2, 3))).update(np.zeros((2, 2)))
+
+
+# --- precision, recall, density, coverage
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(("num_real", "num_fake", "k"), [(300, 300, 5), (250, 130, 3), (90, 200, 1)])
+@pytest.mark.parametrize("chunk_bytes", [2**27, 8 * 300 * 7])
+def test_prdc_against_the_reference_package(monkeypatch, num_real, num_fake, k, chunk_bytes):
+    monkeypatch.setattr("ganzoo.metrics.neighbours._CHUNK_BYTES", chunk_bytes)
+    real, fake = normal(0, (num_real, 6)) + 100, normal(1, (num_fake, 6), 1.1) + 100.3
+    expected = prdc_package.compute_prdc(real, fake, k)
+    assert prdc(real, fake, k) == pytest.approx({name: float(value) for name, value in expected.items()}, abs=1e-12)
+
+
+@pytest.mark.backend_free
+def test_coverage_and_density_of_two_samples_of_one_distribution():
+    # Naeem et al.: 1 - (N-1)...(N-k) / (2N-1)...(2N-k), whatever the distribution; density 1.
+    n, k = 400, 3
+    expected = 1 - np.prod([(n - i) / (2 * n - i) for i in range(1, k + 1)])
+    measured = [prdc(normal(seed, (n, 4)), normal(1000 + seed, (n, 4)), k) for seed in range(20)]
+    assert np.mean([each["coverage"] for each in measured]) == pytest.approx(expected, abs=0.01)
+    assert np.mean([each["density"] for each in measured]) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.backend_free
+def test_each_part_of_prdc_moves_as_its_definition_says():
+    modes = np.repeat(np.arange(10) * 100.0, 30)[:, None]
+    real, fake = normal(0, (300, 2)) + modes, normal(1, (300, 2)) + modes
+    all_modes, half = prdc(real, fake), prdc(real, np.tile(fake[:150], (2, 1)) + normal(2, (300, 2), 1e-3))
+    assert half["precision"] > 0.8 and half["density"] > 0.8  # what it draws is right,
+    assert half["coverage"] <= 0.5 and half["recall"] <= 0.5  # but half of the modes are missing
+    assert all_modes["coverage"] > 0.9 and all_modes["recall"] > 0.8
+    beside = prdc(real, fake + 50)
+    assert beside == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
+    itself = prdc(real, real.copy())
+    assert itself == pytest.approx({"precision": 1, "recall": 1, "density": 1, "coverage": 1})
+
+
+@pytest.mark.backend_free
+def test_prdc_refuses_too_few_samples():
+    with pytest.raises(ValueError, match=r"k=5.*5 real, 9 fake"):
+        prdc(normal(0, (5, 2)), normal(0, (9, 2)))
+    with pytest.raises(ValueError, match=r"dimension.*2 and 3"):
+        prdc(normal(0, (9, 2)), normal(0, (9, 3)))
+
+
+# --- kernel distance
+
+
+@pytest.mark.backend_free
+def test_kernel_distance_against_its_definition():
+    real, fake = normal(0, (23, 4)), normal(1, (17, 4), 1.5)
+
+    def kernel(x, y):
+        return (x @ y / 4 + 1) ** 3
+
+    def within(features):
+        pairs = [kernel(x, y) for i, x in enumerate(features) for j, y in enumerate(features) if i != j]
+        return np.mean(pairs)
+
+    expected = within(real) + within(fake) - 2 * np.mean([kernel(x, y) for x in real for y in fake])
+    assert kernel_distance(real, fake) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.backend_free
+def test_kernel_distance_is_unbiased_at_few_samples_where_the_frechet_distance_is_not():
+    pairs = [(normal(seed, (20, 4)), normal(1000 + seed, (20, 4))) for seed in range(300)]
+    kernel = [kernel_distance(real, fake) for real, fake in pairs]
+    frechet = [GaussianMoments().update(real).distance(GaussianMoments().update(fake)) for real, fake in pairs]
+    assert abs(np.mean(kernel)) < 4 * np.std(kernel) / np.sqrt(len(pairs))
+    assert np.mean(frechet) > 4 * np.std(frechet) / np.sqrt(len(pairs))
+
+
+@pytest.mark.backend_free
+def test_kernel_distance_over_more_rows_than_a_block(monkeypatch):
+    real, fake = normal(0, (50, 3)), normal(1, (70, 3))
+    whole = kernel_distance(real, fake)
+    monkeypatch.setattr("ganzoo.metrics.kernel._CHUNK_ROWS", 7)
+    assert kernel_distance(real, fake) == pytest.approx(whole, rel=1e-10)
+    with pytest.raises(ValueError, match="1 real, 70 fake"):
+        kernel_distance(real[:1], fake)
+
+
+# --- extractors
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return metrics.extractor("mnist")
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_bundled_extractor_computes_what_its_card_says_on_this_backend(name):
+    extractor = metrics.extractor(name)
+    golden = extractor.features(extractors.golden_images(extractor.image_shape))
+    assert golden.dtype == np.float32 and golden.shape == (2, 128)
+    np.testing.assert_allclose(golden[:, :16].ravel(), extractor.card["golden"], rtol=1e-4, atol=1e-4)
+    assert extractor.id == f"{name}-{extractor.card['sha256'][:8]}"
+    assert extractor.card["bytes"] <= 1_000_000
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real data is not here")
+@pytest.mark.parametrize(("name", "least"), [("mnist", 0.99), ("fashion_mnist", 0.91)])
+def test_bundled_extractor_knows_the_real_classes(name, least):
+    raw = (DATA / name / "t10k-images-idx3-ubyte.gz", DATA / name / "t10k-labels-idx1-ubyte.gz")
+    images, labels = (np.frombuffer(gzip.decompress(path.read_bytes()), "uint8") for path in raw)
+    logits = metrics.extractor(name).logits(images[16:].reshape(-1, 28, 28, 1)[:1000])
+    assert np.mean(logits.argmax(axis=1) == labels[8:1008]) > least
+
+
+def test_features_depend_neither_on_the_batch_size_nor_on_the_global_precision(mnist):
+    images = np.random.default_rng(0).integers(0, 256, (7, 28, 28, 1), "uint8")
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        other = metrics.extractor("mnist")
+    finally:
+        keras.config.set_dtype_policy(policy)
+    other.batch_size = 3
+    np.testing.assert_allclose(other.features(images), mnist.features(images), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(other.logits(images), mnist.logits(images), rtol=1e-4, atol=1e-4)
+
+
+def test_extractor_refuses_images_that_are_not_as_stored(mnist):
+    with pytest.raises(ValueError, match=r"uint8.*Received: dtype=float32"):
+        mnist.features(np.zeros((2, 28, 28, 1), "float32"))
+    with pytest.raises(ValueError, match=r"\(n, 28, 28, 1\).*Received: shape=\(2, 32, 32, 3\)"):
+        mnist.features(np.zeros((2, 32, 32, 3), "uint8"))
+    with pytest.raises(ValueError, match=r"shape=\(0, 28, 28, 1\)"):
+        mnist.features(np.zeros((0, 28, 28, 1), "uint8"))
+    with pytest.raises(ValueError, match=r"There are: .*mnist.*Received: name='minst'"):
+        metrics.extractor("minst")
+
+
+def test_extractor_with_other_weights_than_its_card_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(presets, "config_dir", lambda: tmp_path)
+    (tmp_path / "extractors").mkdir()
+    frozen = extractors.freeze(extractors.build_classifier((8, 8, 1), 3, (2, 2, 2, 2, 4)), "tiny")
+    extractors.write_card(frozen, test_accuracy=0.5)
+    loaded = metrics.extractor("tiny")
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), "uint8")
+    np.testing.assert_array_equal(loaded.features(images), frozen.features(images))
+    assert (loaded.id, loaded.card) == (frozen.id, frozen.card)
+    assert metrics.extractor_names() == ["tiny"]
+    extractors.freeze(extractors.build_classifier((8, 8, 1), 3, (2, 2, 2, 2, 4)), "tiny")
+    with pytest.raises(ValueError, match="not those on its card"):
+        metrics.extractor("tiny")
+
+
+def test_classifier_refuses_sizes_that_its_strides_do_not_allow():
+    with pytest.raises(ValueError, match=r"divisible by 4.*\(30, 28, 1\)"):
+        extractors.build_classifier((30, 28, 1))
+    with pytest.raises(ValueError, match="5 convolutions"):
+        extractors.build_classifier(widths=(8, 8))
+
+
+# --- the protocol
+
+
+class Pixels:
+    """An extractor whose features are the means of four columns of pixels."""
+
+    id, image_shape = "pixels-0", (4, 4, 1)
+
+    def features(self, images):
+        self.seen = getattr(self, "seen", 0) + len(images)
+        return images.reshape(-1, 4, 4).mean(axis=1).astype("float32")
+
+
+def pictures(seed, num):
+    return np.random.default_rng(seed).integers(0, 256, (num, 4, 4, 1), "uint8")
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.mark.backend_free
+def test_score_is_the_metrics_of_the_features(home):
+    extractor, train, test, fake = Pixels(), pictures(0, 300), pictures(1, 100), pictures(2, 100) // 2
+    scores = metrics.score(fake, Reference(extractor, train, test))
+    seen = {name: extractor.features(images) for name, images in {"train": train, "test": test, "fake": fake}.items()}
+    moments = GaussianMoments().update(seen["fake"]), GaussianMoments().update(seen["train"])
+    assert scores == pytest.approx(
+        {
+            "frechet_distance": moments[0].distance(moments[1]),
+            "kernel_distance": kernel_distance(seen["test"], seen["fake"]),
+            **prdc(seen["test"], seen["fake"]),
+        }
+    )
+
+
+@pytest.mark.backend_free
+def test_score_refuses_counts_that_do_not_compare(home):
+    reference = Reference(Pixels(), pictures(0, 300), pictures(1, 100))
+    with pytest.raises(ValueError, match=r"100. Received: 99 images"):
+        metrics.score(pictures(2, 99), reference)
+    with pytest.raises(ValueError, match=r"4 features.*Received: 4 images"):
+        metrics.score(pictures(2, 4), Reference(Pixels(), pictures(0, 300), pictures(1, 4)))
+
+
+@pytest.mark.backend_free
+def test_moments_of_the_reference_are_computed_once_per_content(home):
+    first, second, third = Pixels(), Pixels(), Pixels()
+    fresh = Reference(first, pictures(0, 300), pictures(1, 10))
+    cached = Reference(second, pictures(0, 300), pictures(1, 10))
+    Reference(third, pictures(5, 300), pictures(1, 10))
+    assert (first.seen, second.seen, third.seen) == (310, 10, 310)
+    np.testing.assert_array_equal(fresh.moments.covariance, cached.moments.covariance)
+    assert cached.moments.count == 300
+
+
+@pytest.mark.backend_free
+def test_moments_are_computed_where_the_cache_cannot_be_written(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "file"))
+    assert Reference(Pixels(), pictures(0, 300), pictures(1, 10)).moments.count == 300
+
+
+@pytest.mark.backend_free
+def test_subset_of_real_images_does_not_depend_on_their_order():
+    images = pictures(0, 50)
+    one, other = protocol.some_of(images, 20), protocol.some_of(images[::-1], 20)
+    np.testing.assert_array_equal(one, other)
+    assert len({image.tobytes() for image in one}) == 20
+    np.testing.assert_array_equal(protocol.some_of(images, 50), images)
+    with pytest.raises(ValueError, match=r"50 real images.*Received: 51"):
+        protocol.some_of(images, 51)
+
+
+class Generator:
+    def generate(self, num, seed):
+        return pictures(100 + seed, num)
+
+
+@pytest.fixture
+def toy_protocol(monkeypatch, home):
+    """Two splits of noise, an extractor for them, and a preset that draws noise."""
+    monkeypatch.setattr(protocol, "extractor", lambda dataset: Pixels())
+    splits = {"train": pictures(0, 300), "test": pictures(1, 120)}
+    monkeypatch.setattr(protocol, "_real", lambda dataset, split, data_dir: splits[split])
+    monkeypatch.setattr(presets, "load", lambda name: Generator())
+    return home
+
+
+@pytest.mark.backend_free
+def test_evaluate_reports_mean_and_spread_over_the_seeds(toy_protocol):
+    measured = metrics.evaluate("dcgan-mnist", num_images=100, seeds=(0, 1, 2))
+    reference = Reference.of("mnist", 100)
+    by_hand = [metrics.score(Generator().generate(100, seed), reference) for seed in range(3)]
+    assert [metric["name"] for metric in measured] == list(by_hand[0])
+    for metric in measured:
+        values = [scores[metric["name"]] for scores in by_hand]
+        assert metric["values"] == values
+        assert metric["value"] == pytest.approx(np.mean(values))
+        assert metric["std"] == pytest.approx(np.std(values, ddof=1))
+        assert metric["protocol"] == "mnist/pixels-0/uint8-4x4x1/train300/test100/k5/ema/seeds0,1,2"
+
+
+@pytest.mark.backend_free
+def test_evaluate_scores_a_file_and_says_what_is_wrong_with_it(toy_protocol):
+    path = toy_protocol / "samples.npz"
+    np.savez(path, images=pictures(3, 110))
+    measured = metrics.evaluate(path, "mnist", num_images=100)
+    expected = metrics.score(pictures(3, 110)[:100], Reference.of("mnist", 100))
+    assert {metric["name"]: metric["value"] for metric in measured} == expected
+    assert measured[0]["std"] is None and measured[0]["protocol"].endswith("/k5/file")
+    with pytest.raises(ValueError, match="which data set"):
+        metrics.evaluate(path, num_images=100)
+    with pytest.raises(ValueError, match=r"fewer images.*110"):
+        metrics.evaluate(path, "mnist", num_images=120)
+    with pytest.raises(ValueError, match="at least one seed"):
+        metrics.evaluate("dcgan-mnist", num_images=100, seeds=())
+
+
+def run_evaluate(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, arguments)])
+    runpy.run_path(str(SCRIPTS / "evaluate.py"), run_name="__main__")
+
+
+@pytest.mark.backend_free
+def test_evaluate_script(toy_protocol, monkeypatch, capsys):
+    path = toy_protocol / "samples.npz"
+    np.savez(path, images=pictures(3, 100))
+    run_evaluate(monkeypatch, path, "--dataset", "mnist", "--num-images", 100, "--json")
+    measured = json.loads(capsys.readouterr().out)
+    assert measured == metrics.evaluate(path, "mnist", num_images=100)
+    run_evaluate(monkeypatch, "dcgan-mnist", "--num-images", 100, "--seeds", 0, 1)
+    printed = capsys.readouterr().out
+    assert "ema/seeds0,1" in printed and "+-" in printed and "coverage" in printed
+    with pytest.raises(SystemExit) as exit_:
+        run_evaluate(monkeypatch, path)
+    assert exit_.value.code == 2 and "which data set" in capsys.readouterr().err

@@ -1,0 +1,380 @@
+"""Training from a recipe: what it leaves, resuming, refusals; schedules; publishing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import ganzoo
+from ganzoo import presets, publishing, training, weights
+from ganzoo.schedules import HoldThenLinear
+
+RECIPE = """\
+model: dcgan
+description: tiny
+paper: Radford et al. 2015, arXiv:1511.06434
+arguments: {{image_shape: [16, 16, 1], latent_dim: 4, width: 4}}
+dataset: {{name: {data}}}
+training:
+  epochs: {epochs}
+  batch_size: 8
+  seed: 1
+  optimizer:
+    generator: {{learning_rate: 2e-3, beta_1: .5}}
+  schedule: {{hold: .5}}
+"""
+
+
+def toy_images(num=40, shape=(16, 16, 1), seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (num, *shape), dtype="uint8")
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    """A configuration folder with the preset `dcgan-toy` (5 steps an epoch, 2 epochs) and its data."""
+    folder = tmp_path_factory.mktemp("zoo")
+    np.savez(folder / "toy.npz", images=toy_images())
+    (folder / "dcgan-toy.yaml").write_text(RECIPE.format(data=folder / "toy.npz", epochs=2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "config_dir", lambda: folder)
+        patch.setattr(weights, "bundled_dir", lambda: folder / "weights")
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def finished(zoo, tmp_path_factory):
+    """The folder and the model of an uninterrupted training."""
+    folder = tmp_path_factory.mktemp("runs") / "deep" / "run"
+    return folder, ganzoo.train("dcgan-toy", folder, verbose=0)
+
+
+def state(model):
+    """All that training moves: networks, averages, optimizer slots, random states."""
+    variables = [*model.variables, *model.optimizer.variables]
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def assert_same_state(model, other):
+    for a, b in zip(state(model), state(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# --- Schedules
+
+
+def test_hold_then_linear_is_its_formula():
+    schedule = HoldThenLinear(0.1, hold_steps=4, total_steps=10)
+    values = [float(keras.ops.convert_to_numpy(schedule(step))) for step in range(13)]
+    np.testing.assert_allclose(values, [0.1] * 5 + [0.1 * (10 - t) / 6 for t in range(5, 10)] + [0] * 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("hold, expected", [(0, [1.0, 0.5, 0.0]), (2, [1.0, 1.0, 0.0])])
+def test_hold_then_linear_at_the_ends(hold, expected):
+    schedule = HoldThenLinear(1.0, hold, 2)
+    np.testing.assert_allclose([float(keras.ops.convert_to_numpy(schedule(t))) for t in range(3)], expected)
+
+
+def test_hold_then_linear_survives_its_config():
+    schedule = HoldThenLinear(0.1, 4, 10)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    assert isinstance(again, HoldThenLinear) and again.get_config() == schedule.get_config()
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("arguments", [(0, 1, 2), (-1.0, 1, 2), (0.1, 3, 2), (0.1, -1, 2), (0.1, 0, 0)])
+def test_hold_then_linear_refuses_nonsense(arguments):
+    with pytest.raises(ValueError, match="Received: "):
+        HoldThenLinear(*arguments)
+
+
+def test_every_players_rate_reaches_zero_with_its_own_last_update():
+    model = ganzoo.WGANGP(image_shape=(16, 16, 1), latent_dim=4, width=4, discriminator_steps=3)
+    recipe = presets.Training(epochs=1, batch_size=8, schedule=presets.Schedule(hold=0.5))
+    training.compile_for(model, recipe, num_steps=10)
+    generator, discriminator = model.optimizer["generator"], model.optimizer["discriminator"]
+    for optimizer, updates in ((generator, 10), (discriminator, 30)):
+        assert optimizer.beta_2 == 0.9, "the model's own default"
+        for made, rate in ((0, 1e-4), (updates // 2, 1e-4), (updates * 3 // 4, None), (updates, 0.0)):
+            optimizer.iterations.assign(made)
+            now = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            assert now == pytest.approx(rate) if rate is not None else 0 < now < 1e-4
+
+
+# --- What a training leaves
+
+
+def test_a_training_leaves_what_it_promises(finished):
+    folder, model = finished
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"weights.safetensors", "model.keras", "log.csv", "samples", "samples.png", "training.json"}
+    rows = list(csv.DictReader((folder / "log.csv").open()))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert all(np.isfinite(float(row["generator_loss"])) for row in rows)
+    assert {"epoch_0001.png", "epoch_0002.png"} <= {path.name for path in (folder / "samples").iterdir()}
+    record = json.loads((folder / "training.json").read_text())
+    assert record["finished"] and record["steps"] == 10 and record["preset"] == "dcgan-toy"
+    assert record["backend"] == keras.config.backend() and record["settings"]["data"]["images"] == 40
+    assert int(keras.ops.convert_to_numpy(model.optimizer.iterations)) == 10
+    rates = [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in model.optimizer.optimizers]
+    assert rates == [0.0, 0.0]
+
+
+def test_the_weights_and_the_model_file_are_the_trained_model(finished):
+    folder, model = finished
+    expected = model.generate(3, seed=0)
+    assert_same_state(keras.saving.load_model(folder / "model.keras"), model)
+    fresh = ganzoo.load("dcgan-toy", weights=None)
+    weights.load_weights(fresh, folder / "weights.safetensors")
+    np.testing.assert_array_equal(fresh.generate(3, seed=0), expected)
+
+
+def test_a_finished_training_is_not_repeated(finished, capsys):
+    folder, model = finished
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    again = ganzoo.train("dcgan-toy", folder, verbose=2)
+    assert "finished already" in capsys.readouterr().out
+    assert_same_state(again, model)
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_the_seed_decides(zoo, finished, tmp_path):
+    _, model = finished
+    np.random.seed(99)  # the caller's random state does not
+    assert_same_state(ganzoo.train("dcgan-toy", tmp_path / "same", verbose=0), model)
+    other = ganzoo.train("dcgan-toy", tmp_path / "other", seed=2, epochs=1, verbose=0)
+    assert not np.array_equal(other.generator.get_weights()[0], model.generator.get_weights()[0])
+
+
+# --- Resuming
+
+
+class _Stop(keras.callbacks.Callback):
+    def __init__(self, step):
+        super().__init__()
+        self.left = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", [3, 7])
+def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(finished, tmp_path, monkeypatch, step):
+    folder, callbacks = tmp_path / "run", training._callbacks
+    monkeypatch.setattr(training, "BACKUP_STEPS", 1)
+    monkeypatch.setattr(training, "_callbacks", lambda *a: [*callbacks(*a), _Stop(step)])
+    with pytest.raises(KeyboardInterrupt):
+        ganzoo.train("dcgan-toy", folder, verbose=0)
+    assert not (folder / "weights.safetensors").exists()
+    monkeypatch.setattr(training, "_callbacks", callbacks)
+    assert_same_state(ganzoo.train("dcgan-toy", folder, verbose=0), finished[1])
+    assert [row["epoch"] for row in csv.DictReader((folder / "log.csv").open())] == ["0", "1"]
+
+
+def test_killed_while_finishing_is_finished_by_the_next_call(finished, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(weights, "save_weights", fail)
+    with pytest.raises(OSError, match="disk full"):
+        ganzoo.train("dcgan-toy", tmp_path / "run", verbose=0)
+    monkeypatch.undo()
+    assert_same_state(ganzoo.train("dcgan-toy", tmp_path / "run", verbose=0), finished[1])
+
+
+def test_sigkill_and_the_same_command_again_equals_uninterrupted(zoo, tmp_path):
+    recipe = tmp_path / "long.yaml"
+    recipe.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=12))
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    blocked = "" if keras.config.backend() == "tensorflow" else "sys.modules['tensorflow'] = None;"
+    code = f"import sys; {blocked} from ganzoo.cli import main; sys.argv[0] = 'ganzoo'; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "train", str(recipe), "-o", str(killed)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    log = killed / "log.csv"
+    while process.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 2):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    output = process.communicate()[0]
+    assert process.returncode == -signal.SIGKILL, output
+    assert not (killed / "weights.safetensors").exists()
+    resumed = ganzoo.train(recipe, killed, verbose=0)
+    assert_same_state(resumed, ganzoo.train(recipe, whole, verbose=0))
+    assert len((killed / "log.csv").read_text().splitlines()) == 13
+
+
+# --- Refusals
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"epochs": 3}, r"training\.epochs was 2, now 3"),
+        ({"seed": 2, "batch_size": 4}, r"training\.batch_size was 8, now 4; training\.seed was 1, now 2"),
+        ({"data": toy_images(seed=5)}, r"data\.sha256 was '"),
+        ({"data": toy_images(shape=(32, 16, 1))}, r"arguments\.image_shape was \[16, 16, 1\], now \[32, 16, 1\]"),
+    ],
+)
+def test_a_resume_under_other_settings_is_refused_and_names_them(finished, change, message):
+    folder, _ = finished
+    before = (folder / "training.json").read_bytes()
+    with pytest.raises(ValueError, match=message):
+        ganzoo.train("dcgan-toy", folder, **change, verbose=0)
+    assert (folder / "training.json").read_bytes() == before and (folder / "weights.safetensors").exists()
+
+
+def test_starting_afresh_replaces_a_training_and_nothing_else(zoo, finished, tmp_path):
+    folder = tmp_path / "run"
+    ganzoo.train("dcgan-toy", folder, epochs=1, verbose=0)
+    (folder / "notes.txt").write_text("mine")
+    model = ganzoo.train("dcgan-toy", folder, resume=False, verbose=0)
+    assert_same_state(model, finished[1])
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_of_something_else_is_refused(zoo, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    for resume in (True, False):
+        with pytest.raises(ValueError, match="no training of ganzoo"):
+            ganzoo.train("dcgan-toy", tmp_path, resume=resume, verbose=0)
+    with pytest.raises(ValueError, match="must be a folder"):
+        ganzoo.train("dcgan-toy", tmp_path / "thesis.txt", verbose=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"epochs": 0}, r"`epochs` must be an integer, at least 1\. Received: epochs=0"),
+        ({"batch_size": 2.5}, r"`batch_size`.*Received: batch_size=2\.5"),
+        ({"seed": -1}, "`seed` must be an integer, at least 0"),
+        ({"epochs": True}, "Received: epochs=True"),
+        ({"batch_size": 64}, "Not enough images"),
+        ({"data": toy_images(shape=(15, 16, 1))}, "multiples of 4"),
+        ({"data": np.full((16, 16, 16, 1), np.nan, "float32")}, "NaN"),
+    ],
+)
+def test_bad_arguments_are_refused(zoo, tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ganzoo.train("dcgan-toy", tmp_path / "run", **arguments, verbose=0)
+
+
+def test_an_unknown_player_in_a_recipe_is_named(zoo, tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1).replace("generator:", "generater:"))
+    with pytest.raises(ValueError, match=r"Unknown players \['generater'\]"):
+        ganzoo.train(recipe, tmp_path / "run", verbose=0)
+
+
+# --- Other data, other precision
+
+
+def test_images_of_another_shape_make_another_model(zoo, tmp_path):
+    model = ganzoo.train("dcgan-toy", tmp_path / "run", data=toy_images(16, (16, 32, 3)), epochs=1, verbose=0)
+    assert model.image_shape == (16, 32, 3)
+    record = training.read_record(tmp_path / "run")
+    assert record["dataset"] == {"name": "array"} and record["settings"]["arguments"]["image_shape"] == [16, 32, 3]
+
+
+@pytest.mark.backend_free
+def test_a_folder_of_images_takes_the_recipes_shape_or_the_given_one(tmp_path):
+    for index, image in enumerate(toy_images(3, (20, 30, 3))):
+        ganzoo.plot.save_png(tmp_path / f"{index}.png", image)
+    assert training.load_images(tmp_path, folder_shape=[16, 16, 1]).shape == (3, 16, 16, 1)
+    assert training.load_images(tmp_path, image_shape=(24, 24, 3), folder_shape=[16, 16, 1]).shape == (3, 24, 24, 3)
+
+
+def test_training_precision_is_the_recipes_and_leaves_keras_alone(zoo, tmp_path):
+    recipe = tmp_path / "bf16.yaml"
+    text = RECIPE.format(data=zoo / "toy.npz", epochs=1).replace("  seed: 1", "  seed: 1\n  precision: mixed_bfloat16")
+    recipe.write_text(text)
+    model = ganzoo.train(recipe, tmp_path / "run", verbose=0)
+    assert model.dtype_policy.name == "mixed_bfloat16" and model.generator.dtype_policy.name == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+    assert np.isfinite(model.predict(np.zeros((2, 4), "float32"), verbose=0)).all()
+
+
+# --- Publishing
+
+
+def test_publishing_makes_a_pretrained_preset(zoo, finished):
+    folder, model = finished
+    metrics = [{"name": "fd", "value": 1.5, "protocol": "test"}]
+    card = publishing.publish(folder, "dcgan-toy", metrics)
+    try:
+        assert ganzoo.list_presets(pretrained=True) == ["dcgan-toy"] and presets.read_card("dcgan-toy") == card
+        path = zoo / "weights" / card.file
+        assert (card.sha256, card.bytes) == (weights.sha256(path), path.stat().st_size)
+        assert (card.steps, card.epochs, card.seed, card.batch_size) == (10, 2, 1, 8)
+        assert card.backend == keras.config.backend() and card.metrics == metrics
+        assert 0 <= card.half_precision_error < 2
+        loaded = ganzoo.load("dcgan-toy")
+        assert card.golden.difference(loaded) <= 1
+        difference = loaded.generate(8, seed=1).astype(int) - model.generate(8, seed=1).astype(int)
+        assert np.abs(difference).max() <= 2, "half precision is near the trained model"
+        assert (zoo / "samples" / "dcgan-toy.png").read_bytes()[:4] == b"\x89PNG"
+        assert not list(zoo.rglob(".*")), "nothing half-written is left"
+    finally:
+        (zoo / "dcgan-toy.card.json").unlink()
+
+
+def assert_publishing_refused(zoo, folder, message, preset="dcgan-toy"):
+    before = {path: path.stat().st_mtime_ns for path in zoo.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match=message):
+        publishing.publish(folder, preset)
+    assert {path: path.stat().st_mtime_ns for path in zoo.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "limit, value, message",
+    [
+        ("MAX_BYTES", 1000, "may take 0.001 MB.*Received: "),
+        ("MAX_TOTAL_BYTES", 1000, "all together 0.001 MB"),
+        ("MAX_HALF_PRECISION_ERROR", -1.0, "Half precision changes the images by"),
+    ],
+)
+def test_publishing_holds_its_limits_and_writes_nothing(zoo, finished, monkeypatch, limit, value, message):
+    monkeypatch.setattr(publishing, limit, value)
+    assert_publishing_refused(zoo, finished[0], message)
+
+
+def test_publishing_refuses_what_is_not_this_presets_finished_training(zoo, finished, tmp_path):
+    folder, _ = finished
+    record = training.read_record(folder)
+    assert_publishing_refused(zoo, tmp_path, "no training in that folder")
+    for change, message in [
+        ({"finished": False}, "is not finished"),
+        ({"preset": "dcgan-other"}, "a training of 'dcgan-other'"),
+        ({"dataset": {"name": "array"}}, "on other data than the recipe's: 'array'"),
+    ]:
+        (tmp_path / "training.json").write_text(json.dumps(record | change))
+        assert_publishing_refused(zoo, tmp_path, message)
+    recipe = zoo / "dcgan-toy.yaml"
+    text = recipe.read_text()
+    try:
+        recipe.write_text(text.replace("epochs: 2", "epochs: 9"))
+        assert_publishing_refused(zoo, folder, r"not of the recipe as it stands: training\.epochs was 2, now 9")
+    finally:
+        recipe.write_text(text)
+
+
+@pytest.mark.backend_free
+def test_the_publish_script_tells_a_fault_in_one_line(tmp_path):
+    script = Path(__file__).parent.parent / "scripts" / "publish.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path, "dcgan-mnist"], capture_output=True, text=True, env=os.environ
+    )
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("publish: There is no training in that folder")
