@@ -50,6 +50,7 @@ class Backend(StrEnum):
 
 
 app = typer.Typer(
+    name="ganzoo",
     cls=_Commands,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -64,14 +64,10 @@ def export(
         RuntimeError: The second process failed, or the file draws other images than Keras.
 
     Example:
-
-    ```python
-    model = ganzoo.load("dcgan-mnist")
-    path = ganzoo.export.export(model, "dcgan")  # or model.export("dcgan")
-
-    generator = tf.saved_model.load("dcgan").signatures["serving_default"]
-    images = generator(latents=tf.random.normal((16, 100)))["images"]
-    ```
+        >>> model = ganzoo.load("dcgan-mnist")
+        >>> path = ganzoo.export.export(model, "dcgan")  # or model.export("dcgan")
+        >>> generator = tf.saved_model.load("dcgan").signatures["serving_default"]
+        >>> images = generator(latents=tf.random.normal((16, 100)))["images"]
     """
     if format not in FORMATS:
         raise ValueError(f"There is no export format of that name: choose from {list(FORMATS)}. Received: {format=}")

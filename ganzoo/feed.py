@@ -197,12 +197,16 @@ def make_feed(
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
+    nonnegative = allow_nonnegative
+
     def check(images) -> np.ndarray:
+        nonlocal nonnegative
         images = _to_numpy(images)
-        check_images(images, image_shape, allow_nonnegative=allow_nonnegative)
+        check_images(images, image_shape, allow_nonnegative=nonnegative)
+        nonnegative = True  # the range is known to begin below 0: a later batch may be all bright
         return images
 
-    if isinstance(x, (tuple, list)) and x and _is_array(x[0]):
+    if isinstance(x, tuple) and x and _is_array(x[0]):
         x = x[0]  # (images, labels)
     if _is_array(x):
         return ArrayFeed(check(x), batch_size or 32, basket, order, keep_rest, steps)

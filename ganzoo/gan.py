@@ -89,9 +89,7 @@ class GAN(backend.StepMixin, keras.Model):
         self.seed_generator = keras.random.SeedGenerator(int(drawn[0]) >> 1, name="seed_generator")
         self.evaluation_seed = keras.random.SeedGenerator(int(drawn[1]) >> 1, name="evaluation_seed")
         self._noise_seed = self.seed_generator
-        names = ["loss", *(f"{player}_loss" for player in self.players()), *self.evaluation_metrics]
-        self.arguments: dict = {}
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.trackers: dict[str, keras.metrics.Mean] = {}  # made in compile, when a variant knows all its players
         self.built = True
 
     # What a variant says of itself -----------------------------------------------------------------------------------
@@ -250,8 +248,13 @@ class GAN(backend.StepMixin, keras.Model):
 
     @property
     def networks(self) -> dict[str, keras.Model]:
-        """The networks in training, by name."""
-        return {"generator": self.generator, "discriminator": self.discriminator}
+        """The networks in training: by their player's name, or by player and network where it has several."""
+        players = self.players().items()
+        return {
+            player if len(networks) == 1 else f"{player}/{network.name}": network
+            for player, networks in players
+            for network in networks
+        }
 
     @property
     def averaged(self) -> dict[str, keras.Model]:
@@ -262,33 +265,33 @@ class GAN(backend.StepMixin, keras.Model):
         """Latents (batch, latent_dim) to float32 images in [-1, 1], with the averaged weights unless training."""
         return self.generator(latents, training=True) if training else self.generator_ema(latents, training=False)
 
-    def generate(self, num: int, labels=None, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
+    def generate(self, n: int, labels=None, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
         """New images from the averaged generator.
 
         Args:
-            num: int, how many.
+            n: int, how many images.
             labels: for models with classes only.
             seed: int; one seed gives the same latents on every backend, drawn with NumPy. None draws anew each time.
             batch_size: int, images computed at once.
 
         Returns:
-            uint8 (num, height, width, channels); float32 (num, features) for models of vectors.
+            uint8 (n, height, width, channels); float32 (n, features) for models of vectors.
 
         Raises:
-            ValueError: num is not a positive integer, or labels for a model without classes.
+            ValueError: n is not a positive integer, or labels for a model without classes.
 
         Example:
 
             >>> images = ganzoo.load("dcgan-mnist").generate(16, seed=0)   # uint8 (16, 28, 28, 1)
         """
-        _check_positive(n=num, batch_size=batch_size)
+        _check_positive(n=n, batch_size=batch_size)
         if labels is not None:
             raise ValueError(f"{type(self).__name__} knows no classes: leave `labels` out. Received: labels={labels!r}")
-        latents = np.random.default_rng(seed).standard_normal((num, self.latent_dim), dtype="float32")
+        latents = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype="float32")
         with backend.no_gradient():
             parts = [
                 ops.convert_to_numpy(self.generator_ema(latents[i : i + batch_size], training=False))
-                for i in range(0, num, batch_size)
+                for i in range(0, n, batch_size)
             ]
         images = np.concatenate(parts).astype("float32", copy=False)
         return images if len(self.image_shape) == 1 else _to_uint8(images)
@@ -330,6 +333,8 @@ class GAN(backend.StepMixin, keras.Model):
         composite.build_players(
             {p: [v for n in networks for v in n.trainable_variables] for p, networks in self.players().items()}
         )
+        names = ["loss", *(f"{player}_loss" for player in self.players()), *self.evaluation_metrics]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         super().compile(
             optimizer=composite,
             jit_compile=jit_compile,

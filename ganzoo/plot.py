@@ -35,10 +35,7 @@ def image_grid(images: Any, columns: int | None = None, padding: int = 2, backgr
         ValueError: Images of another shape, range or type.
 
     Example:
-
-    ```python
-    sheet = ganzoo.plot.image_grid(model.generate(64, seed=0))  # (242, 242, 1) for images of 28 x 28
-    ```
+        >>> sheet = ganzoo.plot.image_grid(model.generate(64, seed=0))  # (242, 242, 1) for images of 28 x 28
     """
     images = _to_uint8(images)
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
@@ -83,10 +80,7 @@ def save_png(path: str | os.PathLike, images: Any, columns: int | None = None, s
         The path written.
 
     Example:
-
-    ```python
-    ganzoo.plot.save_png("digits.png", model.generate(64, seed=0), scale=2)
-    ```
+        >>> ganzoo.plot.save_png("digits.png", model.generate(64, seed=0), scale=2)
     """
     from PIL import Image
 
@@ -127,10 +121,7 @@ def save_gif(path: str | os.PathLike, sheets: Sequence[str | os.PathLike]) -> Pa
         ValueError: No pictures.
 
     Example:
-
-    ```python
-    ganzoo.plot.save_gif("training.gif", sorted(Path("samples").glob("epoch_*.png")))
-    ```
+        >>> ganzoo.plot.save_gif("training.gif", sorted(Path("samples").glob("epoch_*.png")))
     """
     from PIL import Image
 
@@ -159,7 +150,8 @@ def slerp(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
         sin((1 - t) omega) / sin(omega) start + sin(t omega) / sin(omega) end, with omega the angle between the two;
         the straight line where they are parallel.
 
-    Reference: White 2016, "Sampling Generative Networks", arXiv:1609.04468, section 3.1.
+    Reference:
+        White 2016, "Sampling Generative Networks", arXiv:1609.04468, section 3.1.
     """
     norms = np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True)
     cosine = np.sum(start * end, axis=-1, keepdims=True) / np.maximum(norms, 1e-12)
@@ -187,14 +179,12 @@ def interpolate(model: Any, num_steps: int = 10, num_paths: int = 1, seed: int |
         uint8 `(num_paths * num_steps, height, width, channels)`, path after path: with `columns=num_steps` each path
         is a row of the sheet. Of a model of vectors, float32 `(num_paths * num_steps, features)`.
 
-    Reference: the spherical path of White 2016, arXiv:1609.04468 (see `slerp`).
+    Reference:
+        The spherical path of White 2016, arXiv:1609.04468 (see `slerp`).
 
     Example:
-
-    ```python
-    images = ganzoo.plot.interpolate(model, num_steps=10, num_paths=5)
-    ganzoo.plot.save_png("paths.png", images, columns=10)
-    ```
+        >>> images = ganzoo.plot.interpolate(model, num_steps=10, num_paths=5)
+        >>> ganzoo.plot.save_png("paths.png", images, columns=10)
     """
     if num_steps < 2 or num_paths < 1:
         raise ValueError(f"Two steps make a path, one path a sheet, at least. Received: {num_steps=}, {num_paths=}")
@@ -221,10 +211,7 @@ def scatter(samples: Any, limit: float | None = None, title: str = "") -> Figure
         ValueError: Samples of another shape.
 
     Example:
-
-    ```python
-    ganzoo.plot.scatter(model.generate(2000, seed=0)).savefig("ring.png")
-    ```
+        >>> ganzoo.plot.scatter(model.generate(2000, seed=0)).savefig("ring.png")
     """
     from matplotlib.figure import Figure
 
@@ -237,7 +224,7 @@ def scatter(samples: Any, limit: float | None = None, title: str = "") -> Figure
     figure = Figure(figsize=(5, 5), dpi=100)
     axes = figure.add_axes((0.13, 0.1, 0.82, 0.82), title=title, xlim=(-limit, limit))  # at one place in all figures
     if samples.shape[1] == 1:
-        axes.hist(samples[:, 0], bins=np.linspace(-limit, limit, 101), density=True, color=COLORS[0])
+        axes.hist(samples[:, 0], bins=np.linspace(-limit, limit, 61), density=True, color=COLORS[0])
         axes.set_ylabel("density")
     else:
         axes.scatter(*samples.T, s=6, alpha=0.5, linewidths=0, color=COLORS[0])
@@ -254,7 +241,8 @@ def curves(log: Any, path: str | os.PathLike | None = None) -> Figure:
 
     Args:
         log: What `fit` returned, the path of a `CSVLogger` file, or a dict of lists. A column `step` or `epoch` is
-            the horizontal axis; without one, the entries are epochs and counted from 1.
+            the horizontal axis; without one, each entry is an epoch. Epochs are taken to count from 0, as Keras has
+            them, and drawn from 1 on.
         path: Where to write the figure, its format by its ending (.png, .svg, .pdf); `None` writes nothing.
 
     Returns:
@@ -264,11 +252,8 @@ def curves(log: Any, path: str | os.PathLike | None = None) -> Figure:
         ValueError: A log without a single number.
 
     Example:
-
-    ```python
-    history = model.fit(images, epochs=5)
-    ganzoo.plot.curves(history, "curves.png")
-    ```
+        >>> history = model.fit(images, epochs=5)
+        >>> ganzoo.plot.curves(history, "curves.png")
     """
     from matplotlib.figure import Figure
 
@@ -309,8 +294,8 @@ def _columns_of(log: Any) -> dict[str, np.ndarray]:
     columns = {name: np.array([_number(value) for value in values]) for name, values in log.items()}
     if epochs and "epoch" not in columns:
         columns["epoch"] = np.array(epochs, dtype=float)
-    if "epoch" in columns and columns["epoch"].size and columns["epoch"].min() == 0:
-        columns["epoch"] = columns["epoch"] + 1  # Keras counts them from 0, people from 1
+    if "epoch" in columns:
+        columns["epoch"] = columns["epoch"] + 1
     return columns
 
 

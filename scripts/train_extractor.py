@@ -1,6 +1,7 @@
 """Trains a small classifier on a data set's training images, freezes it as a feature extractor and measures it.
 
 python scripts/train_extractor.py mnist --data-dir ../shared/data
+python scripts/train_extractor.py fashion_mnist --epochs 14 --data-dir ../shared/data
 
 Writes zoo_configs/extractors/<dataset>.safetensors and <dataset>.card.json. The test images are used only to report:
 the weights are those of the last step. The images are shifted by up to two pixels and never flipped, so that the
@@ -15,8 +16,8 @@ import json
 import keras
 import numpy as np
 
-from ganzoo import metrics
-from ganzoo.metrics import GaussianMoments, extractors
+from ganzoo import data, metrics
+from ganzoo.metrics import GaussianMoments, extractors, protocol
 
 
 class ShiftedImages(keras.utils.PyDataset):
@@ -63,26 +64,11 @@ def train(images, labels, epochs, seed):
     return network
 
 
-def read(dataset, data_dir):
-    """(train images, train labels), (test images, test labels)."""
-    import gzip
-    from pathlib import Path
-
-    def array(name, offset):
-        content = gzip.decompress((Path(data_dir) / dataset / name).read_bytes())
-        return np.frombuffer(content, "uint8", offset=offset)
-
-    return [
-        (array(f"{split}-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28, 1), array(f"{split}-labels-idx1-ubyte.gz", 8))
-        for split in ("train", "t10k")
-    ]
-
-
 def measure(frozen, train_images, test_images, test_labels):
     """What the card says of the extractor: its accuracy, and how real images score against real ones."""
     num = len(test_images)
     reference = metrics.Reference(frozen, train_images, test_images)
-    floor = metrics.score(train_images[:num], reference)
+    floor = metrics.score(protocol.some_of(train_images, num), reference)
     # Train images against moments that hold them would flatter: the floor of the Frechet distance is the test split's.
     floor["frechet_distance"] = GaussianMoments().update(reference.features).distance(reference.moments)
     golden = frozen.features(extractors.golden_images(frozen.image_shape))
@@ -97,14 +83,20 @@ def measure(frozen, train_images, test_images, test_labels):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", choices=["mnist", "fashion_mnist"])
-    parser.add_argument("--data-dir", default="../shared/data")
+    parser.add_argument("--data-dir", help="folder with the data set's original files, where it cannot be downloaded")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--measure-only", action="store_true", help="keep the weights, renew the card")
     args = parser.parse_args()
-    (images, labels), (test_images, test_labels) = read(args.dataset, args.data_dir)
-    frozen = extractors.freeze(train(images, labels, args.epochs, args.seed), args.dataset)
-    measured = measure(frozen, images, test_images, test_labels)
-    extractors.write_card(frozen, **measured, epochs=args.epochs, seed=args.seed, backend=keras.backend.backend())
+    (images, labels), (test_images, test_labels) = (
+        data.load(args.dataset, split, data_dir=args.data_dir, return_labels=True) for split in ("train", "test")
+    )
+    if args.measure_only:
+        frozen = metrics.extractor(args.dataset)
+    else:
+        frozen = extractors.freeze(train(images, labels, args.epochs, args.seed), args.dataset)
+        frozen.card |= {"epochs": args.epochs, "seed": args.seed, "backend": keras.backend.backend()}
+    extractors.write_card(frozen, **measure(frozen, images, test_images, test_labels))
     print(json.dumps(frozen.card, indent=2))
 
 

@@ -594,8 +594,8 @@ def test_data_sets_of_varying_size(varied, offline):
 def test_a_folder_of_prepared_data_serves(varied, offline, monkeypatch):
     expected = data.load(varied, image_shape=8)
     monkeypatch.setenv("TFDS_DATA_DIR", str(offline / "other"))
+    monkeypatch.setattr(named, "_prepare", lambda *_: pytest.fail("prepared again"))
     np.testing.assert_array_equal(data.load(varied, image_shape=8, data_dir=offline / "tfds"), expected)
-    assert not (offline / "other").exists()
 
 
 @pytest.mark.skipif(not (REAL / "mnist").is_dir(), reason="the original MNIST files are not at hand")
@@ -646,9 +646,11 @@ assert ganzoo.data.gaussian_ring(10, seed=0).shape == (10, 2)
 images, labels = ganzoo.data.load("mnist", "test", data_dir=folder, return_labels=True)
 assert images.shape == (3, 4, 5, 1) and images[1, 1, 1, 0] == 26 and labels.tolist() == [7, 8, 9], (images, labels)
 images[0] = 0  # one's own copy
-for name in ("mnist", "fashion_mnist"):
+for name, split, where in [
+    ("mnist", "train", folder), ("fashion_mnist", "test", folder), ("fashion_mnist", "test", folder + "/mnist")
+]:
     try:
-        ganzoo.data.load(name, data_dir=folder)
+        ganzoo.data.load(name, split, data_dir=where)
     except ImportError as error:
         assert "pip install tensorflow" in str(error)
     else:

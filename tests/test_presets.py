@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import yaml
 import ganzoo
 from ganzoo import presets
 
+ROOT = Path(__file__).parent.parent
 RECIPE = """\
 model: dcgan
 description: tiny
@@ -265,7 +267,7 @@ def test_listing_does_not_import_keras_or_a_framework():
         "import sys, ganzoo; print(*ganzoo.list_presets()); str(ganzoo.info('dcgan-mnist')); import ganzoo.cli;"
         "print([m for m in ('keras', 'tensorflow', 'torch', 'jax', 'matplotlib', 'PIL') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     names, imported = done.stdout.splitlines()
     assert "dcgan-mnist" in names and imported == "[]"
 

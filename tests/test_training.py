@@ -19,6 +19,7 @@ import ganzoo
 from ganzoo import presets, publishing, training, weights
 from ganzoo.schedules import HoldThenLinear
 
+ROOT = Path(__file__).parent.parent
 RECIPE = """\
 model: dcgan
 description: tiny
@@ -201,7 +202,7 @@ def test_sigkill_and_the_same_command_again_equals_uninterrupted(zoo, tmp_path):
     code = f"import sys; {blocked} from ganzoo.cli import main; sys.argv[0] = 'ganzoo'; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "train", str(recipe), "-o", str(killed)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
     )  # fmt: skip
     log = killed / "log.csv"
     while process.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 2):
@@ -372,9 +373,9 @@ def test_publishing_refuses_what_is_not_this_presets_finished_training(zoo, fini
 
 @pytest.mark.backend_free
 def test_the_publish_script_tells_a_fault_in_one_line(tmp_path):
-    script = Path(__file__).parent.parent / "scripts" / "publish.py"
+    script, environment = ROOT / "scripts" / "publish.py", {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, script, tmp_path, "dcgan-mnist"], capture_output=True, text=True, env=os.environ
+        [sys.executable, script, tmp_path, "dcgan-mnist"], capture_output=True, text=True, env=environment
     )
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("publish: There is no training in that folder")

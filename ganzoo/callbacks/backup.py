@@ -91,7 +91,7 @@ class Backup(keras.callbacks.Callback):
         # Through self.model, which on JAX first brings the variables up to date.
         arrays = {name: ops.convert_to_numpy(v) for name, v in _variables(self.model).items()}
         state = json.dumps({"epoch": epoch, "steps": steps, "settings": self._settings})
-        beside = self.filepath.with_name(f"{self.filepath.name}.{os.getpid()}.tmp")
+        beside = self.filepath.with_name(f"{self.filepath.name}.tmp")
         try:
             with open(beside, "wb") as file:
                 file.write(save(arrays, metadata={"ganzoo": state}))
@@ -103,8 +103,8 @@ class Backup(keras.callbacks.Callback):
 
 
 def _variables(model) -> dict:
-    """Everything that a step reads or writes, metrics aside, by a name that says where it belongs."""
-    return {f"{i}/{v.path}": v for i, v in enumerate([*model.variables, *model.optimizer.variables])}
+    """Everything that a step reads or writes, metrics aside. By position: Keras numbers optimizers' names anew."""
+    return {str(i): v for i, v in enumerate([*model.variables, *model.optimizer.variables])}
 
 
 def _hyperparameters(model) -> dict:

@@ -36,10 +36,7 @@ class SampleGrid(keras.callbacks.Callback):
         OSError: At the beginning of training: the directory cannot be written to.
 
     Example:
-
-    ```python
-    model.fit(images, epochs=20, callbacks=[ganzoo.callbacks.SampleGrid("samples", every=2)])
-    ```
+        >>> model.fit(images, epochs=20, callbacks=[ganzoo.callbacks.SampleGrid("samples", every=2)])
     """
 
     def __init__(

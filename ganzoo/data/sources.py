@@ -188,9 +188,9 @@ def open_archive(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     if path.suffix not in (".npz", ".npy"):
         raise ValueError(f"Arrays are read from .npz and .npy files, images from folders. Received: path={str(path)!r}")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        with contextlib.nullcontext({"images": loaded}) if isinstance(loaded, np.ndarray) else loaded as archive:
-            yield archive
+        with open(path, "rb") as file:  # np.load would leave a damaged file open
+            loaded = np.load(file, allow_pickle=False)
+            yield {"images": loaded} if isinstance(loaded, np.ndarray) else loaded
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     except ValueError as error:

@@ -1,0 +1,31 @@
+"""Shared by all tests: tiny models and data, and a guard against a backend that was asked for and is not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def images():
+    """uint8 (160, 16, 16, 1): a bright square on black, somewhere."""
+    rng = np.random.default_rng(0)
+    images = np.zeros((160, 16, 16, 1), "uint8")
+    for image, (top, left) in zip(images, rng.integers(0, 10, (160, 2))):
+        image[top : top + 6, left : left + 6] = rng.integers(150, 255)
+    return images
+
+
+@pytest.fixture
+def data_dir():
+    """The folder of original data sets; only machines that train have it."""
+    if not DATA.is_dir():
+        pytest.skip("needs the original data sets beside the checkout")
+    return DATA

@@ -1,0 +1,246 @@
+"""The engine beyond two players: guards, seams, optimizers, callbacks."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import ganzoo
+from ganzoo import losses
+from ganzoo.backend import BACKEND
+
+
+def tiny(model=ganzoo.DCGAN, **kwargs):
+    keras.utils.set_random_seed(7)
+    return model(**{"image_shape": (16, 16, 1), "latent_dim": 4, "width": 4, "seed": 3, **kwargs})
+
+
+def values(variables):
+    return [ops.convert_to_numpy(v).copy() for v in variables]
+
+
+def same(before, variables) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(before, values(variables), strict=True))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class ThreePlayerGAN(ganzoo.DCGAN):
+    """A DCGAN with an encoder that learns, as a player of its own, to find the latents of generated images."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = keras.Sequential(
+            [keras.Input(self.image_shape), keras.layers.Flatten(), keras.layers.Dense(self.latent_dim, name="code")],
+            name="encoder",
+        )
+
+    def players(self):
+        return {"encoder": [self.encoder], **super().players()}
+
+    def update(self, reals, training):
+        latents = self.latents(ops.shape(reals[0])[0])
+        fake = self.without_updates(lambda: self.generator(latents, training=training))
+        error = self.minimize(
+            lambda: ops.mean(ops.square(self.encoder(fake, training=training) - latents)), "encoder", training
+        )
+        return {"encoder": error, **super().update(reals, training)}
+
+
+def test_a_third_player_needs_no_change_of_the_engine(images, tmp_path):
+    model = tiny(ThreePlayerGAN)
+    before = {name: values(network.weights) for name, network in model.networks.items()}
+    assert set(before) == {"encoder", "discriminator", "generator"}
+    history = model.fit(images, batch_size=8, epochs=2, verbose=0).history
+    assert set(history) == {"loss", "encoder_loss", "discriminator_loss", "generator_loss"}
+    assert history["encoder_loss"][1] < history["encoder_loss"][0]
+    assert [o.name for o in model.optimizer.optimizers] == ["encoder", "discriminator", "generator"]
+    for name, network in model.networks.items():
+        assert not same(before[name], network.weights)
+    assert "encoder_loss" in model.evaluate(images[:8], verbose=0)
+    model.save(tmp_path / "three.keras")
+    again = keras.saving.load_model(tmp_path / "three.keras")
+    assert same(values(model.encoder.weights), again.encoder.weights)
+
+
+class Careless(ganzoo.DCGAN):
+    def discriminator_loss(self, real, fake, training):
+        OUTSIDE.assign(ops.mean(real))
+        return super().discriminator_loss(real, fake, training)
+
+
+OUTSIDE = keras.Variable(0.0, trainable=False, name="outside")
+
+
+def test_k25_write_to_an_untracked_variable(images):
+    model = tiny(Careless)
+    if BACKEND == "jax":  # which would lose it
+        with pytest.raises(RuntimeError, match="outside"):
+            model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0)
+    else:
+        model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0)
+        assert float(ops.convert_to_numpy(OUTSIDE)) != 0
+
+
+class Injected(ganzoo.WGANGP):
+    """Counts the real batches that the critic sees."""
+
+    seen: list
+
+    def update_discriminator(self, real, training):
+        self.seen.append(ops.convert_to_numpy(real))
+        return super().update_discriminator(real, training)
+
+
+def test_n03_each_critic_step_sees_new_images(images):
+    model = tiny(Injected)
+    model.seen = []
+    model.compile(run_eagerly=True)
+    model.fit(images[:80], batch_size=8, epochs=1, verbose=0)
+    seen = np.concatenate(model.seen)
+    assert len(model.seen) == 10 and {len(batch) for batch in model.seen} == {8}
+    assert len(np.unique(seen.reshape(80, -1), axis=0)) == len(np.unique(images[:80].reshape(80, -1), axis=0))
+
+
+def test_eager_and_compiled_steps_agree(images):
+    results = []
+    for eager in (True, False):
+        model = tiny()
+        model.compile(run_eagerly=eager)
+        model.fit(images, batch_size=8, steps_per_epoch=2, verbose=0)
+        results.append(values(model.generator.weights))
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+def test_step_functions_of_the_seam_write_nothing():
+    from ganzoo.backend import forward, value_and_grad
+
+    state = keras.Variable(1.0, trainable=False)
+    weight = keras.Variable(2.0)
+
+    def loss():
+        state.assign(state + weight.value)
+        return ops.square(weight.value) * state
+
+    value, (gradient,), updates = value_and_grad(loss, [weight])
+    assert float(ops.convert_to_numpy(state)) == 1.0
+    assert [v is state for v, _ in updates] == [True] and float(ops.convert_to_numpy(updates[0][1])) == 3.0
+    assert float(ops.convert_to_numpy(value)) == 12.0
+    assert float(ops.convert_to_numpy(gradient)) == pytest.approx(2 * 2 * 3 + 4)  # through the state as well
+    result, updates = forward(loss)
+    assert float(ops.convert_to_numpy(result)) == 12.0 and float(ops.convert_to_numpy(state)) == 1.0
+
+
+def test_k15_optimizers_are_checked():
+    with pytest.raises(ValueError, match="one optimizer per player"):
+        tiny().compile("adam")
+    with pytest.raises(ValueError, match="critic"):
+        tiny().compile({"critic": keras.optimizers.Adam()})
+    shared = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="of its own"):
+        tiny().compile({"generator": shared, "discriminator": shared})
+    with pytest.raises(ValueError, match="ema_decay"):
+        tiny().compile({"generator": keras.optimizers.Adam(use_ema=True)})
+
+
+def test_learning_rate_callbacks_move_both_optimizers(images):
+    model = tiny()
+    model.compile({"generator": keras.optimizers.Adam(1e-4), "discriminator": keras.optimizers.Adam(4e-4)})
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    plateau = keras.callbacks.ReduceLROnPlateau("loss", mode="min", factor=0.1, patience=1, min_delta=1e9, min_lr=0)
+    history = model.fit(images, batch_size=8, steps_per_epoch=1, epochs=3, verbose=0, callbacks=[schedule, plateau])
+    rates = [float(ops.convert_to_numpy(o.learning_rate)) for o in model.optimizer.optimizers]
+    assert rates[0] == pytest.approx(4 * rates[1]) and rates[1] < 1e-4 / 8
+    assert {"learning_rate_generator", "learning_rate_discriminator"} <= set(history.history)
+    model.optimizer.learning_rate = 1e-3
+    assert float(ops.convert_to_numpy(model.optimizer["discriminator"].learning_rate)) == pytest.approx(4e-3)
+
+
+def test_ordinary_callbacks_work(images, tmp_path):
+    pytest.importorskip("tensorboard")
+    model = tiny()
+    callbacks = [
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", "generator_loss", mode="min", save_best_only=True),
+        keras.callbacks.ModelCheckpoint(tmp_path / "w.weights.h5", save_weights_only=True),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.EarlyStopping("loss", patience=0, min_delta=1e9, mode="min"),
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.TensorBoard(tmp_path / "board", write_graph=False),
+    ]
+    history = model.fit(images, batch_size=8, steps_per_epoch=1, epochs=5, verbose=0, callbacks=callbacks).history
+    assert len(history["loss"]) == 2  # stopped early
+    assert keras.saving.load_model(tmp_path / "best.keras").generate(1, seed=0).shape == (1, 16, 16, 1)
+    assert "generator_loss" in (tmp_path / "log.csv").read_text()
+    assert list((tmp_path / "board").rglob("events*"))
+
+
+def test_k33_nan_ends_training(images):
+    model = tiny()
+    broken = model.discriminator.trainable_variables[0]
+    broken.assign(ops.full(broken.shape, np.nan))
+    history = model.fit(images, batch_size=8, epochs=4, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()])
+    assert len(history.history["loss"]) == 1
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras' torch trainer runs one step per execution")
+def test_steps_per_execution(images):
+    model = tiny()
+    model.compile(steps_per_execution=2)
+    model.fit(images, batch_size=8, steps_per_epoch=4, verbose=0)
+    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 4
+
+
+def test_networks_that_do_not_fit_are_refused():
+    d = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"\(8, 8, 1\)"):
+        tiny(discriminator=d)
+    with pytest.raises(ValueError, match=r"keras\.Input"):
+        tiny(generator=keras.Sequential([keras.layers.Dense(3)]))
+    with pytest.raises(ValueError, match=r"keras\.Model"):
+        tiny(generator=3)
+    with pytest.raises(ValueError, match="ema_decay"):
+        tiny(ema_decay=1.0)
+
+
+@pytest.mark.parametrize("shape", [(17, 16, 1), (8, 8, 1), (30, 30, 1), (16, 16), (16, 16, 0)])
+def test_sizes_that_the_strides_do_not_allow_are_refused(shape):
+    with pytest.raises(ValueError, match=r"multiples of 4|three positive integers"):
+        tiny(image_shape=shape)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, True, "3"])
+def test_generate_refuses_what_is_no_count(n):
+    with pytest.raises(ValueError, match="positive integer"):
+        tiny().generate(n)
+
+
+def test_generate_refuses_labels():
+    with pytest.raises(ValueError, match="labels"):
+        tiny().generate(2, labels=[0, 1])
+
+
+def test_minimax_and_non_saturating_generators_differ():
+    fake = np.zeros((4, 16, 16, 1), "float32")
+    for minimax, loss in ((True, losses.minimax_generator_loss), (False, losses.non_saturating_generator_loss)):
+        model = tiny(ganzoo.VanillaGAN, minimax=minimax)
+        expected = float(ops.convert_to_numpy(loss(model.discriminator(fake))))
+        assert float(ops.convert_to_numpy(model.generator_loss(fake, training=False))) == pytest.approx(expected)
+
+
+def test_vectors_are_generated_as_they_are():
+    model = tiny(ganzoo.VanillaGAN, image_shape=(2,))
+    ring = np.random.default_rng(0).normal(size=(64, 2)).astype("float32") * 5  # no range rule for vectors
+    model.fit(ring, batch_size=16, verbose=0)
+    points = model.generate(7, seed=0)
+    assert points.shape == (7, 2) and points.dtype == np.float32
+
+
+def test_seeds_do_not_share_their_numbers():
+    """Keras' torch backend adds seed and counter, so that unscrambled seeds 0 and 1 draw the same numbers, shifted."""
+    a, b = tiny(seed=0), tiny(seed=1)
+    first = [ops.convert_to_numpy(a.latents(4)) for _ in range(3)]
+    second = [ops.convert_to_numpy(b.latents(4)) for _ in range(3)]
+    assert not any(np.array_equal(x, y) for x in first for y in second)
+    assert np.array_equal(first[0], ops.convert_to_numpy(tiny(seed=0).latents(4)))

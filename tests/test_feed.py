@@ -1,0 +1,167 @@
+"""What `fit` takes, made into baskets: order, grouping, refusals."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import ganzoo
+from ganzoo.feed import make_feed
+
+pytestmark = pytest.mark.backend_free
+
+NUMBERED = np.broadcast_to(np.arange(23, dtype="uint8").reshape(-1, 1, 1, 1), (23, 4, 4, 1))
+SHAPE = (4, 4, 1)
+
+
+def numbers(item) -> list[list[int]]:
+    return [batch[:, 0, 0, 0].tolist() for batch in item[0]]
+
+
+def epoch(feed) -> list:
+    feed.on_epoch_begin()
+    return [numbers(feed[i]) for i in range(feed.num_batches)]
+
+
+def stream(images, size=2):
+    return [images[i : i + size] for i in range(0, len(images), size)]
+
+
+def test_n03_baskets_of_new_images_and_the_rest_dropped():
+    feed = make_feed(NUMBERED, image_shape=SHAPE, batch_size=2, basket=3)
+    assert epoch(feed) == [[[0, 1], [2, 3], [4, 5]], [[6, 7], [8, 9], [10, 11]], [[12, 13], [14, 15], [16, 17]]]
+
+
+def test_evaluation_keeps_the_rest():
+    feed = make_feed(NUMBERED, image_shape=SHAPE, batch_size=10, keep_rest=True)
+    assert [len(basket[0]) for basket in epoch(feed)] == [10, 10, 3]
+
+
+def test_k29_order_is_a_function_of_seed_and_step():
+    step = 0
+
+    def make(seed):
+        return make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (seed, step))
+
+    first = epoch(make(5))
+    assert first == epoch(make(5)) and first != epoch(make(6))
+    flat = [i for basket in first for batch in basket for i in batch]
+    assert len(set(flat)) == 20 and flat == np.random.default_rng([5, 0]).permutation(23)[:20].tolist()
+    step = 5
+    assert epoch(make(5)) != first
+
+
+def test_an_epoch_longer_than_a_pass_goes_on_with_another_order():
+    feed = make_feed(NUMBERED, image_shape=SHAPE, batch_size=10, order=lambda: (0, 0), steps=4)
+    items = epoch(feed)
+    assert len(items) == 4 and items[0] != items[2]
+
+
+def test_a_resumed_epoch_begins_where_it_stopped():
+    whole = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, 0))
+    rest = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, 0))
+    rest.skip = 2
+    first, second = epoch(whole), epoch(whole)
+    assert epoch(rest) == first[2:] and epoch(rest) == second
+
+
+def test_ready_batches_are_grouped():
+    feed = make_feed(stream(NUMBERED), image_shape=SHAPE, basket=5)
+    assert len(feed) == 2
+    assert numbers(feed[0]) == numbers(feed[0]) == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]  # a look before any epoch
+    assert epoch(feed) == epoch(feed)
+    feed.skip = 0
+    feed.on_epoch_begin()
+    assert numbers(feed[1])[0] == [10, 11]
+
+
+def test_ready_batches_with_a_skip():
+    feed = make_feed(stream(NUMBERED), image_shape=SHAPE, basket=2)
+    feed.skip = 3
+    feed[0]
+    assert epoch(feed) == [[[12, 13], [14, 15]], [[16, 17], [18, 19]], [[20, 21], [22]]]
+    assert len(epoch(feed)) == 6
+
+
+def test_steps_of_a_stream_go_on_over_epochs_and_passes():
+    feed = make_feed(stream(NUMBERED, 4), image_shape=SHAPE, steps=4)
+    first, second = epoch(feed), epoch(feed)
+    assert [b[0][0] for b in first] == [0, 4, 8, 12] and [b[0][0] for b in second] == [16, 20, 0, 4]
+
+
+class Endless(keras.utils.PyDataset):
+    num_batches = None
+
+    def __getitem__(self, i):
+        return {"image": NUMBERED[i % 20 : i % 20 + 2], "label": np.zeros(2)}
+
+
+def test_endless_data_needs_steps_per_epoch():
+    with pytest.raises(ValueError, match="steps_per_epoch"):
+        make_feed(Endless(), image_shape=SHAPE)
+    assert len(epoch(make_feed(Endless(), image_shape=SHAPE, basket=2, steps=3))) == 3
+
+
+def test_streams_that_do_not_know_their_length():
+    class Unknown:
+        def __iter__(self):
+            return iter(stream(NUMBERED, 5))
+
+    assert len(epoch(make_feed(Unknown(), image_shape=SHAPE))) == 5
+
+
+def test_labels_beside_the_images_are_left_out():
+    feed = make_feed((NUMBERED, np.zeros(23)), image_shape=SHAPE, batch_size=4)
+    assert epoch(feed)[0] == [[0, 1, 2, 3]]
+    feed = make_feed([(batch, None) for batch in stream(NUMBERED)], image_shape=SHAPE)
+    assert epoch(feed)[0] == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("x", "kwargs", "message"),
+    [
+        (NUMBERED, {"batch_size": 24}, "Not enough images"),
+        (NUMBERED, {"batch_size": 8, "basket": 3}, "24 images"),
+        (NUMBERED, {"batch_size": 0}, "positive integer"),
+        (NUMBERED, {"batch_size": 2.0}, "positive integer"),
+        (stream(NUMBERED), {"batch_size": 2}, "batches of its own"),
+        (stream(NUMBERED, 20), {"basket": 3}, "consecutive"),
+        (3, {}, "tf.data"),
+        ([{"picture": NUMBERED}], {}, "'image'"),
+    ],
+)
+def test_refused(x, kwargs, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        feed = make_feed(x, image_shape=SHAPE, **kwargs)
+        epoch(feed)
+
+
+@pytest.mark.parametrize("where", ["array", "stream"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.full((8, 16, 16, 1), np.nan, "float32"),
+        np.full((8, 16, 16, 1), 3.0, "float32"),
+        np.random.default_rng(0).random((8, 16, 16, 1), "float32"),
+        np.zeros((8, 16, 16, 3), "uint8"),
+        np.zeros((8, 12, 16, 1), "uint8"),
+        np.zeros((8, 16, 16), "uint8"),
+        np.zeros((8, 16, 16, 1), "int64"),
+    ],
+)
+def test_bad_images_are_refused_before_the_first_step(where, bad):
+    model = ganzoo.DCGAN(image_shape=(16, 16, 1), latent_dim=4, width=4)
+    model.compile(run_eagerly=True)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.generator.weights]
+    with pytest.raises((ValueError, TypeError)):
+        model.fit(bad if where == "array" else [bad[:4], bad[4:]], verbose=0)
+    for a, b in zip(before, model.generator.weights):
+        np.testing.assert_array_equal(a, keras.ops.convert_to_numpy(b))
+
+
+def test_never_negative_floats_pass_with_the_switch():
+    model = ganzoo.DCGAN(image_shape=(16, 16, 1), latent_dim=4, width=4)
+    model.compile(run_eagerly=True)
+    x = np.random.default_rng(0).random((8, 16, 16, 1), "float32")
+    model.fit(x, batch_size=8, verbose=0, allow_nonnegative=True)
