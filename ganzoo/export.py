@@ -148,7 +148,7 @@ def _custom_objects(config: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(config, dict):
         module = config.get("module") or "__main__"
         if "class_name" in config and module.split(".")[0] != "keras":
-            name = config["config"] if config["class_name"] == "function" else config.get("registered_name")
+            name = config["config"] if config["class_name"] == "function" else config.get("registered_name", "")
             here = getattr(sys.modules.get(module), config["class_name"], None)
             if (found := keras.saving.get_registered_object(name) or here) is not None:
                 yield name, found

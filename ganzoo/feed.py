@@ -86,8 +86,8 @@ class ArrayFeed(Feed):
     def on_epoch_begin(self) -> None:
         super().on_epoch_begin()
         if self._order is not None:
-            self._key = self._order()
-            self._permutations = {}
+            seed, step = self._order()
+            self._key, self._permutations = (seed, step - self.offset), {}
 
     def __getitem__(self, index: int):
         number, position = divmod(index + self.offset, self._in_pass)

@@ -151,7 +151,7 @@ def slerp(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
         the straight line where they are parallel.
 
     Reference:
-        White 2016, "Sampling Generative Networks", arXiv:1609.04468, section 3.1.
+        White 2016, "Sampling Generative Networks", arXiv:1609.04468.
     """
     norms = np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True)
     cosine = np.sum(start * end, axis=-1, keepdims=True) / np.maximum(norms, 1e-12)
@@ -188,8 +188,8 @@ def interpolate(model: Any, num_steps: int = 10, num_paths: int = 1, seed: int |
     """
     if num_steps < 2 or num_paths < 1:
         raise ValueError(f"Two steps make a path, one path a sheet, at least. Received: {num_steps=}, {num_paths=}")
-    ends = np.random.default_rng(seed).normal(size=(2, num_paths, model.latent_dim))
-    latents = np.stack([slerp(*ends, fraction) for fraction in np.linspace(0, 1, num_steps)], axis=1)
+    start, end = np.random.default_rng(seed).normal(size=(2, num_paths, model.latent_dim))
+    latents = np.stack([slerp(start, end, fraction) for fraction in np.linspace(0, 1, num_steps)], axis=1)
     latents = latents.reshape(num_paths * num_steps, model.latent_dim).astype("float32")
     images = np.asarray(model.predict(latents, verbose=0))
     return _to_uint8(images) if images.ndim == 4 else images
@@ -224,10 +224,10 @@ def scatter(samples: Any, limit: float | None = None, title: str = "") -> Figure
     figure = Figure(figsize=(5, 5), dpi=100)
     axes = figure.add_axes((0.13, 0.1, 0.82, 0.82), title=title, xlim=(-limit, limit))  # at one place in all figures
     if samples.shape[1] == 1:
-        axes.hist(samples[:, 0], bins=np.linspace(-limit, limit, 61), density=True, color=COLORS[0])
+        axes.hist(samples[:, 0], bins=list(np.linspace(-limit, limit, 61)), density=True, color=COLORS[0])
         axes.set_ylabel("density")
     else:
-        axes.scatter(*samples.T, s=6, alpha=0.5, linewidths=0, color=COLORS[0])
+        axes.scatter(samples[:, 0], samples[:, 1], s=6, alpha=0.5, linewidths=0, color=COLORS[0])
         axes.set(ylim=(-limit, limit), aspect="equal")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
