@@ -59,10 +59,12 @@ def test_an_epoch_longer_than_a_pass_goes_on_with_another_order():
 
 
 def test_a_resumed_epoch_begins_where_it_stopped():
-    whole = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, 0))
-    rest = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, 0))
+    whole_steps, rest_steps = iter([0, 5]), iter([2, 5])  # the model's step count as each epoch begins
+    whole = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, next(whole_steps)))
+    rest = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, next(rest_steps)))
     rest.skip = 2
     first, second = epoch(whole), epoch(whole)
+    assert len(first) == 5 and first != second
     assert epoch(rest) == first[2:] and epoch(rest) == second
 
 
