@@ -24,7 +24,7 @@ _HOME = {
     "register": "ganzoo.registry",
     "train": "ganzoo.training",
 }
-_MODULES = ("callbacks", "data", "export", "layers", "losses", "metrics", "models", "penalties", "plot", "presets")
+_MODULES = ("callbacks", "data", "export", "layers", "losses", "metrics", "models", "plot", "presets")
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 

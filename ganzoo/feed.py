@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import threading
 from collections.abc import Callable, Iterable
@@ -15,36 +16,31 @@ __all__ = ["ArrayFeed", "StreamFeed", "make_feed"]
 
 
 class Feed(keras.utils.PyDataset):
-    """A Keras data set of baskets. An item is ``(basket,)``; a basket is a tuple of ``num_batches`` arrays.
+    """A Keras data set of baskets. An item is ``(basket,)``; a basket is a tuple of batches, an array each.
 
     Keras asks for items 0, 1, ... of each epoch in order, from one thread at a time, after `on_epoch_begin`; on
     TensorFlow it also asks for the first few before any epoch, to learn their shapes.
 
     Args:
         length: baskets in an epoch.
-
-    Attributes:
-        skip: baskets of the first epoch that were already trained on before an interruption.
     """
 
     def __init__(self, length: int):
         super().__init__()
-        self.skip = 0
-        self._length, self._epochs = length, 0
-
-    @property
-    def offset(self) -> int:
-        return self.skip if self._epochs == 1 else 0
+        self._length, self._skip = length, 0
 
     @property
     def num_batches(self) -> int:
-        return self._length - self.offset
+        return self._length - self._skip
 
     def __len__(self) -> int:
         return self.num_batches
 
-    def on_epoch_begin(self) -> None:
-        self._epochs += 1
+    def rest(self, skip: int) -> Feed:
+        """What is left of an epoch after its first ``skip`` baskets: for the epoch in which a training resumes."""
+        rest = copy.copy(self)
+        rest._skip = skip
+        return rest
 
 
 class ArrayFeed(Feed):
@@ -84,13 +80,12 @@ class ArrayFeed(Feed):
         super().__init__(length or self._in_pass)
 
     def on_epoch_begin(self) -> None:
-        super().on_epoch_begin()
         if self._order is not None:
             seed, step = self._order()
-            self._key, self._permutations = (seed, step - self.offset), {}
+            self._key, self._permutations = (seed, step - self._skip), {}
 
     def __getitem__(self, index: int):
-        number, position = divmod(index + self.offset, self._in_pass)
+        number, position = divmod(index + self._skip, self._in_pass)
         per_step = self._batch_size * self._basket
         chosen = self._permutation(number)[position * per_step : (position + 1) * per_step]
         images = _compact(self._images[chosen])
@@ -130,7 +125,6 @@ class StreamFeed(Feed):
         super().__init__(length)
 
     def on_epoch_begin(self) -> None:
-        super().on_epoch_begin()
         with self._lock:
             if not self._peeking:
                 self._next, self._ready = 0, {}
@@ -140,7 +134,7 @@ class StreamFeed(Feed):
 
     def __getitem__(self, index: int):
         with self._lock:
-            index += self.offset
+            index += self._skip
             while self._next <= index:
                 self._ready[self._next] = self._pull()
                 self._next += 1

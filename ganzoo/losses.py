@@ -1,31 +1,24 @@
-"""Adversarial losses: pure functions of logits, in pairs of discriminator and generator.
+"""Adversarial losses, in pairs of discriminator and generator, and the gradient penalty: pure functions.
 
-All take logits of any shape (the scores *before* any sigmoid; one per image, or a map of them) in any float dtype and
-return a float32 scalar: the mean over all logits. A sigmoid is never applied and then logged; softplus does both in one
-step and stays finite for any logit.
-
-    -log sigmoid(x) = softplus(-x)          -log(1 - sigmoid(x)) = softplus(x)
+Losses take logits of any shape (scores before any sigmoid: one per image, or a map of them) in any float dtype, and
+return a float32 scalar, the mean over all logits. They stay finite for any logit, by -log sigmoid(x) = softplus(-x) and
+-log(1 - sigmoid(x)) = softplus(x).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from keras import ops
 
-__all__ = [
-    "minimax_generator_loss",
-    "non_saturating_discriminator_loss",
-    "non_saturating_generator_loss",
-    "wasserstein_discriminator_loss",
-    "wasserstein_generator_loss",
-]
+from ganzoo.backend import input_gradient
 
 
 def non_saturating_discriminator_loss(real_logits, fake_logits):
     """Binary cross-entropy of the discriminator: ``E[softplus(-D(x))] + E[softplus(D(G(z)))]``.
 
     Args:
-        real_logits: float tensor, logits of real images.
-        fake_logits: float tensor, logits of generated images.
+        real_logits, fake_logits: float tensors, logits of real and of generated images.
 
     Returns:
         A float32 scalar, at least 0; ``2 log 2`` for a discriminator at chance (all logits 0).
@@ -38,7 +31,7 @@ def non_saturating_discriminator_loss(real_logits, fake_logits):
     Reference:
         Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 (with the sign turned: there D ascends).
     """
-    return _mean(ops.softplus(-_float32(real_logits))) + _mean(ops.softplus(_float32(fake_logits)))
+    return ops.mean(ops.softplus(-_float32(real_logits))) + ops.mean(ops.softplus(_float32(fake_logits)))
 
 
 def non_saturating_generator_loss(fake_logits):
@@ -53,7 +46,7 @@ def non_saturating_generator_loss(fake_logits):
     Reference:
         Goodfellow et al. 2014, arXiv:1406.2661, section 3 ("train G to maximize log D(G(z))").
     """
-    return _mean(ops.softplus(-_float32(fake_logits)))
+    return ops.mean(ops.softplus(-_float32(fake_logits)))
 
 
 def minimax_generator_loss(fake_logits):
@@ -70,15 +63,14 @@ def minimax_generator_loss(fake_logits):
     Reference:
         Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 and Algorithm 1.
     """
-    return -_mean(ops.softplus(_float32(fake_logits)))
+    return -ops.mean(ops.softplus(_float32(fake_logits)))
 
 
 def wasserstein_discriminator_loss(real_logits, fake_logits):
     """``E[D(G(z))] - E[D(x)]``: minus the critic's estimate of the Wasserstein distance.
 
     Args:
-        real_logits: float tensor, scores of real images.
-        fake_logits: float tensor, scores of generated images.
+        real_logits, fake_logits: float tensors, scores of real and of generated images.
 
     Returns:
         A float32 scalar of any sign.
@@ -86,7 +78,7 @@ def wasserstein_discriminator_loss(real_logits, fake_logits):
     Reference:
         Arjovsky et al. 2017, arXiv:1701.07875, eq. 2; Gulrajani et al. 2017, arXiv:1704.00028, eq. 3, first part.
     """
-    return _mean(_float32(fake_logits)) - _mean(_float32(real_logits))
+    return ops.mean(_float32(fake_logits)) - ops.mean(_float32(real_logits))
 
 
 def wasserstein_generator_loss(fake_logits):
@@ -101,12 +93,43 @@ def wasserstein_generator_loss(fake_logits):
     Reference:
         Gulrajani et al. 2017, arXiv:1704.00028, Algorithm 1, line 12.
     """
-    return -_mean(_float32(fake_logits))
+    return -ops.mean(_float32(fake_logits))
 
 
-def _float32(logits):
-    return ops.cast(logits, "float32")
+def gradient_penalty(discriminator: Callable, real, fake, alpha):
+    """``E[(||grad_x D(x)||_2 - 1)^2]`` at points between real and generated images.
+
+    The points are ``x = alpha * real + (1 - alpha) * fake``. The norm is taken per image, over height, width and
+    channels. Without the weight (lambda, 10 in the paper): multiply it yourself.
+
+    Args:
+        discriminator: callable from images to scores, one or more per image. It must not normalise over the batch, or
+            the gradient of one image's score would depend on the others.
+        real: float32 (batch, ...), real images.
+        fake: float32 (batch, ...), generated images, without gradient.
+        alpha: float32 in [0, 1], one number per image: (batch, 1, 1, 1) for images.
+
+    Returns:
+        A float32 scalar, at least 0, differentiable with respect to the discriminator's weights.
+
+    Example:
+
+        >>> critic = lambda x: 3.0 * ops.sum(x, axis=(1, 2, 3))          # gradient 3 at each of 4 pixels, norm 6
+        >>> x = ops.zeros((2, 2, 2, 1))
+        >>> float(gradient_penalty(critic, x, x, ops.zeros((2, 1, 1, 1))))  # (6 - 1)^2
+        25.0
+
+    Reference:
+        Gulrajani et al. 2017, arXiv:1704.00028, eq. 3 and Algorithm 1, lines 4 to 7.
+
+    Differs from the paper:
+        1e-12 is added under the root, which has no derivative at 0; it changes no norm above 1e-5.
+    """
+    points = alpha * real + (1.0 - alpha) * fake
+    gradient = _float32(input_gradient(discriminator, points))
+    norm = ops.sqrt(ops.sum(ops.square(gradient), axis=list(range(1, len(gradient.shape)))) + 1e-12)
+    return ops.mean(ops.square(norm - 1.0))
 
 
-def _mean(values):
-    return ops.mean(values)
+def _float32(values):
+    return ops.cast(values, "float32")

@@ -566,7 +566,7 @@ def save_weights(model: Any, path: str | os.PathLike[str], half: bool = True) ->
     same weights always give the same bytes.
 
     Args:
-        model: Anything with `networks` and `averaged`, dictionaries of built Keras models by name.
+        model: Anything with `networks` and `moving_averages`, dictionaries of built Keras models by name.
         path: The file to write. It is written beside and renamed, so that it is there whole or not at all.
         half: Whether variables of two or more axes are stored in float16, those that it can hold.
 
@@ -600,7 +600,7 @@ def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
     Everything is checked first: if the file does not fit the model exactly, nothing is changed.
 
     Args:
-        model: Anything with `networks` and `averaged`, dictionaries of built Keras models by name.
+        model: Anything with `networks` and `moving_averages`, dictionaries of built Keras models by name.
         path: A safetensors file. Nothing in it is executed.
 
     Raises:
@@ -682,7 +682,7 @@ def _variables(model: Any) -> dict[str, tuple[keras.Variable, ...]]:
     """The variables behind each key: the one whose value is stored first, then all that a loaded value goes to."""
     found: dict[str, tuple[keras.Variable, ...]] = {}
     for name, network in model.networks.items():
-        averaged = model.averaged.get(name, network)
+        averaged = model.moving_averages.get(name, network)
         pairs, copies = _named(network), _named(averaged)
         if not pairs:
             raise WeightsError(f"The network {name!r} has no weights yet. Build it first. Received: network={name!r}")

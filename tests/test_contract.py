@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-import ganzoo
 from ganzoo.registry import get_model, list_models
 
-pytestmark = pytest.mark.parametrize("name", [n for n in list_models() if get_model(n).__module__.startswith("ganzoo.")])
+pytestmark = pytest.mark.parametrize(
+    "name", [n for n in list_models() if get_model(n).__module__.startswith("ganzoo.")]
+)
 
 
 def tiny(name, **kwargs):
@@ -62,7 +63,9 @@ def test_fit_takes(name, kind, images):
     history = model.fit(data, batch_size=8 if kind == "array" else None, epochs=1, verbose=0).history
     assert set(history) == {"loss", "discriminator_loss", "generator_loss"}
     assert np.isfinite([v for series in history.values() for v in series]).all()
-    assert history["loss"][0] == pytest.approx(history["discriminator_loss"][0] + history["generator_loss"][0], abs=1e-5)
+    assert history["loss"][0] == pytest.approx(
+        history["discriminator_loss"][0] + history["generator_loss"][0], abs=1e-5
+    )
     # tf.data and PyDataset: the loader's last, smaller batch of 3 completes no basket of five, but one of one.
     extra = 1 if kind in ("tf.data", "DataLoader") and model.discriminator_steps == 1 else 0
     assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 2 + extra
@@ -98,7 +101,9 @@ def test_n04_average_of_weights_and_statistics_follows_its_formula(name, images)
     initial = values(model.generator.weights)
     model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0)
     keep = (1 + 1) / (10 + 1)  # the ramp at step 1
-    for w0, w1, average in zip(initial, values(model.generator.weights), values(model.generator_ema.weights), strict=True):
+    for w0, w1, average in zip(
+        initial, values(model.generator.weights), values(model.generator_ema.weights), strict=True
+    ):
         np.testing.assert_allclose(average, keep * w0 + (1 - keep) * w1, atol=1e-6)
     assert not same(initial, model.generator.weights)
 
@@ -156,7 +161,9 @@ def test_evaluate_reports_and_updates_nothing(name, images):
     assert set(first) == {"loss", "discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"}
     assert first == pytest.approx(model.evaluate(images[:20], batch_size=8, verbose=0), abs=1e-5)
     after = [v for v in [*model.variables, *model.optimizer.variables] if "evaluation_seed" not in v.path]
-    kept = [b for b, v in zip(before, [*model.variables, *model.optimizer.variables]) if "evaluation_seed" not in v.path]
+    kept = [
+        b for b, v in zip(before, [*model.variables, *model.optimizer.variables]) if "evaluation_seed" not in v.path
+    ]
     assert same(kept, after)
 
 
@@ -177,7 +184,9 @@ def test_trains_in_mixed_bfloat16_and_not_in_float16(name, images):
 
 
 def test_takes_ones_own_networks(name, images, tmp_path):
-    g = keras.Sequential([keras.Input((6,)), keras.layers.Dense(256, activation="tanh"), keras.layers.Reshape((16, 16, 1))])
+    g = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(256, activation="tanh"), keras.layers.Reshape((16, 16, 1))]
+    )
     d = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
     model = get_model(name)(generator=g, discriminator=d)
     assert model.generator is g and model.discriminator is d and model.latent_dim == 6

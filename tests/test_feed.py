@@ -58,14 +58,14 @@ def test_an_epoch_longer_than_a_pass_goes_on_with_another_order():
     assert len(items) == 4 and items[0] != items[2]
 
 
-def test_a_resumed_epoch_begins_where_it_stopped():
-    whole_steps, rest_steps = iter([0, 5]), iter([2, 5])  # the model's step count as each epoch begins
-    whole = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, next(whole_steps)))
-    rest = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, next(rest_steps)))
-    rest.skip = 2
-    first, second = epoch(whole), epoch(whole)
-    assert len(first) == 5 and first != second
-    assert epoch(rest) == first[2:] and epoch(rest) == second
+def test_the_rest_of_an_epoch_is_in_the_same_order():
+    step = 0
+    feed = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, step))
+    whole = epoch(feed)
+    step = 2  # the model's step count when the epoch is taken up again
+    assert len(whole) == 5 and epoch(feed.rest(2)) == whole[2:] and len(feed.rest(2)) == 3
+    step = 5
+    assert epoch(feed) != whole
 
 
 def test_ready_batches_are_grouped():
@@ -73,16 +73,15 @@ def test_ready_batches_are_grouped():
     assert len(feed) == 2
     assert numbers(feed[0]) == numbers(feed[0]) == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]  # a look before any epoch
     assert epoch(feed) == epoch(feed)
-    feed.skip = 0
     feed.on_epoch_begin()
     assert numbers(feed[1])[0] == [10, 11]
 
 
-def test_ready_batches_with_a_skip():
+def test_the_rest_of_ready_batches():
     feed = make_feed(stream(NUMBERED), image_shape=SHAPE, basket=2)
-    feed.skip = 3
-    feed[0]
-    assert epoch(feed) == [[[12, 13], [14, 15]], [[16, 17], [18, 19]], [[20, 21], [22]]]
+    rest = feed.rest(3)
+    rest[0]
+    assert epoch(rest) == [[[12, 13], [14, 15]], [[16, 17], [18, 19]], [[20, 21], [22]]]
     assert len(epoch(feed)) == 6
 
 

@@ -81,7 +81,9 @@ def test_k02_conv2d_transpose_of_a_single_pixel(strides, padding):
 
 
 @pytest.mark.parametrize("name,size", [("Conv2D", (7, 10)), ("Conv2DTranspose", (3, 4))])
-@pytest.mark.parametrize("kernel_size,strides,padding", [(3, 1, "same"), (4, 2, "same"), (5, 3, "same"), (3, 2, "valid")])
+@pytest.mark.parametrize(
+    "kernel_size,strides,padding", [(3, 1, "same"), (4, 2, "same"), (5, 3, "same"), (3, 2, "valid")]
+)
 def test_k02_k40_convolutions_in_bfloat16(name, size, kernel_size, strides, padding):
     check_convolution(name, size, kernel_size, strides, padding, "mixed_bfloat16")
 

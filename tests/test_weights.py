@@ -776,7 +776,7 @@ def fill(network, seed: int):
 def toy(seed: int = 0, kind: str = "functional"):
     """What `save_weights` needs of a GAN."""
     networks = {"generator": small(kind, seed), "discriminator": small(kind, seed + 1)}
-    return types.SimpleNamespace(networks=networks, averaged={"generator": small(kind, seed + 2)})
+    return types.SimpleNamespace(networks=networks, moving_averages={"generator": small(kind, seed + 2)})
 
 
 def values(network) -> list[np.ndarray]:
@@ -804,7 +804,7 @@ def test_the_file_holds_weights_by_network_and_layer_names(tmp_path, kind):
     stored = read(tmp_path / "x.safetensors")
     assert stored.keys() == {f"{network}/{key}" for network in ("generator", "discriminator") for key in KEYS}
     for key, position in (("dense/kernel", 0), ("dense/bias", 1), ("norm/gamma", 2)):
-        np.testing.assert_array_equal(stored[f"generator/{key}"], values(model.averaged["generator"])[position])
+        np.testing.assert_array_equal(stored[f"generator/{key}"], values(model.moving_averages["generator"])[position])
         np.testing.assert_array_equal(stored[f"discriminator/{key}"], values(model.networks["discriminator"])[position])
 
 
@@ -814,8 +814,8 @@ def test_a_loaded_model_has_the_stored_weights_in_both_generators(tmp_path, half
     save_weights(model, tmp_path / "x.safetensors", half=half)
     load_weights(other, tmp_path / "x.safetensors")
     targets = [
-        (model.averaged["generator"], other.averaged["generator"]),
-        (model.averaged["generator"], other.networks["generator"]),
+        (model.moving_averages["generator"], other.moving_averages["generator"]),
+        (model.moving_averages["generator"], other.networks["generator"]),
         (model.networks["discriminator"], other.networks["discriminator"]),
     ]
     for source, target in targets:
@@ -827,7 +827,7 @@ def test_a_loaded_model_has_the_stored_weights_in_both_generators(tmp_path, half
 
 def test_half_precision_is_for_kernels_that_it_can_hold(tmp_path):
     model = toy()
-    model.averaged["generator"].layers[-1].weights[0].assign(np.full((2, 2, 2, 3), 1e6, "float32"))
+    model.moving_averages["generator"].layers[-1].weights[0].assign(np.full((2, 2, 2, 3), 1e6, "float32"))
     save_weights(model, tmp_path / "x.safetensors")
     kinds = {key: value.dtype for key, value in read(tmp_path / "x.safetensors").items()}
     assert kinds["generator/dense/kernel"] == "float16" and kinds["generator/dense/bias"] == "float32"
@@ -861,7 +861,7 @@ def test_other_dtypes_and_shapes_survive(tmp_path):
         network = keras.Sequential([keras.Input((4,)), Odd(name="odd")])
         for variable in network.weights:
             variable.assign(np.full(variable.shape, fill, "float32"))
-        return types.SimpleNamespace(networks={"generator": network}, averaged={})
+        return types.SimpleNamespace(networks={"generator": network}, moving_averages={})
 
     save_weights(model(3.0), tmp_path / "x")
     assert {key: (value.dtype, value.shape) for key, value in read(tmp_path / "x").items()} == {
@@ -875,7 +875,7 @@ def test_other_dtypes_and_shapes_survive(tmp_path):
 
 
 def keys(network) -> list[str]:
-    return list(gz._variables(types.SimpleNamespace(networks={"g": network}, averaged={})))
+    return list(gz._variables(types.SimpleNamespace(networks={"g": network}, moving_averages={})))
 
 
 @pytest.mark.parametrize("kind", ["functional", "sequential"])
@@ -931,7 +931,7 @@ def test_nested_models_shared_layers_and_variables_of_a_model(tmp_path):
     other = nested()
     for variable in other.weights:
         variable.assign(np.zeros(variable.shape, "float32"))
-    source, target = (types.SimpleNamespace(networks={"g": net}, averaged={}) for net in (network, other))
+    source, target = (types.SimpleNamespace(networks={"g": net}, moving_averages={}) for net in (network, other))
     save_weights(source, tmp_path / "x", half=False)
     load_weights(target, tmp_path / "x")
     for before, after in zip(values(network), values(other), strict=True):
@@ -952,14 +952,16 @@ def test_layers_with_the_same_path_are_refused(tmp_path):
     network = Twice()
     network(np.zeros((1, 3), "float32"))
     with pytest.raises(WeightsError, match=r"same path.*names that differ.*key='g/dense/kernel'"):
-        save_weights(types.SimpleNamespace(networks={"g": network}, averaged={}), tmp_path / "x")
+        save_weights(types.SimpleNamespace(networks={"g": network}, moving_averages={}), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_networks_that_cannot_be_stored_are_refused(tmp_path):
     import keras
 
-    unbuilt = types.SimpleNamespace(networks={"generator": keras.Sequential([keras.layers.Dense(2)])}, averaged={})
+    unbuilt = types.SimpleNamespace(
+        networks={"generator": keras.Sequential([keras.layers.Dense(2)])}, moving_averages={}
+    )
     with pytest.raises(WeightsError, match="has no weights yet"):
         save_weights(unbuilt, tmp_path / "x")
     diverged = toy()
@@ -967,7 +969,7 @@ def test_networks_that_cannot_be_stored_are_refused(tmp_path):
     with pytest.raises(WeightsError, match=r"not finite.*key='discriminator/dense/kernel'"):
         save_weights(diverged, tmp_path / "x")
     unlike = toy()
-    unlike.averaged["generator"] = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    unlike.moving_averages["generator"] = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     with pytest.raises(WeightsError, match="another architecture"):
         save_weights(unlike, tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
@@ -1025,11 +1027,11 @@ def rename(tensors):
 def test_a_file_that_does_not_fit_names_what_and_changes_nothing(tmp_path, change, says):
     model = toy(10)
     save_weights(toy(), tmp_path / "x")
-    before = [values(network) for network in (*model.networks.values(), *model.averaged.values())]
+    before = [values(network) for network in (*model.networks.values(), *model.moving_averages.values())]
     with pytest.raises(WeightsError) as caught:
         load_weights(model, rewrite(tmp_path / "x", change))
     assert says in str(caught.value) and str(caught.value).endswith(f"Received: path='{tmp_path / 'x'}'")
-    after = [values(network) for network in (*model.networks.values(), *model.averaged.values())]
+    after = [values(network) for network in (*model.networks.values(), *model.moving_averages.values())]
     for old, new in zip(before, after, strict=True):
         for one, two in zip(old, new, strict=True):
             np.testing.assert_array_equal(one, two)
@@ -1084,7 +1086,7 @@ def test_names_that_keras_gave_lead_to_the_advice_to_name_layers(tmp_path):
 
     def unnamed():
         network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-        return types.SimpleNamespace(networks={"generator": network}, averaged={})
+        return types.SimpleNamespace(networks={"generator": network}, moving_averages={})
 
     save_weights(unnamed(), tmp_path / "x")
     with pytest.raises(WeightsError, match="name its layers explicitly"):

@@ -13,6 +13,8 @@ Nothing here writes a variable: writes come back as ``[(variable, value), ...]``
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 
 BACKEND = keras.config.backend()
@@ -25,8 +27,8 @@ elif BACKEND == "torch":
     from ganzoo.backend.torch import StepMixin, forward, input_gradient, no_gradient, value_and_grad
 else:
     raise ImportError(
-        "ganzoo runs on the Keras backends tensorflow, jax and torch: set the environment variable KERAS_BACKEND to one "
-        f"of them before Keras is imported. Received: backend={BACKEND!r}"
+        "ganzoo runs on the Keras backends tensorflow, jax and torch: set the environment variable KERAS_BACKEND to "
+        f"one of them before Keras is imported. Received: backend={BACKEND!r}"
     )
 
 __all__ = [
@@ -55,17 +57,13 @@ def import_tensorflow():
     except ImportError as error:
         raise ImportError("This needs TensorFlow, which is not installed: `pip install tensorflow`.") from error
     if BACKEND != "tensorflow":
-        try:
+        with contextlib.suppress(RuntimeError):  # already initialised by the user's own code: theirs to decide
             tensorflow.config.set_visible_devices([], "GPU")
-        except RuntimeError:  # already initialised by the user's own code: theirs to decide
-            pass
     return tensorflow
 
 
 def keep_tensorflow_off_gpu() -> None:
     """To call before Keras functions that import TensorFlow on their own when it is installed (saving, cloning)."""
     if BACKEND != "tensorflow":
-        try:
+        with contextlib.suppress(ImportError):
             import_tensorflow()
-        except ImportError:
-            pass

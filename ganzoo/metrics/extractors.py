@@ -145,7 +145,7 @@ class Extractor:
         return {"extractor": self.network}
 
     @property
-    def averaged(self) -> dict[str, keras.Model]:
+    def moving_averages(self) -> dict[str, keras.Model]:
         return {}
 
 

@@ -26,7 +26,7 @@ class DCGAN(GAN):
         spectral_norm: use spectral normalisation in the discriminator instead of BatchNorm.
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to logits.
-        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.GAN`.
+        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.base.BaseGAN`.
 
     Raises:
         ValueError: an image_shape that the strides do not allow; networks that do not fit together.

@@ -30,7 +30,7 @@ class VanillaGAN(GAN):
         minimax: train the generator on ``log(1 - D(G(z)))`` (eq. 1) instead of ``-log D(G(z))`` (section 3).
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to logits.
-        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.GAN`.
+        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.base.BaseGAN`.
 
     Example:
 
@@ -64,14 +64,8 @@ class VanillaGAN(GAN):
             **kwargs,
         )
         self.minimax = minimax
-        self.arguments = {
-            "image_shape": image_shape,
-            "latent_dim": latent_dim,
-            "width": width,
-            "num_layers": num_layers,
-            "dropout": dropout,
-            "minimax": minimax,
-        }
+        self.arguments = {"image_shape": image_shape, "latent_dim": latent_dim, "width": width}
+        self.arguments |= {"num_layers": num_layers, "dropout": dropout, "minimax": minimax}
 
     def discriminator_loss(self, real, fake, training):
         real_logits = self.discriminator(real, training=training)
@@ -97,7 +91,7 @@ def _discriminator(image_shape, width, num_layers, dropout):
     x = Flatten(name="flatten")(x)
     for i in range(num_layers):
         x = LeakyReLU(0.2, name=f"relu{i + 1}")(Dense(width, name=f"dense{i + 1}")(x))
-        seed = int(np.random.randint(2**31 - 1))  # unseeded, Keras' dropout on torch could not resume where it stopped
+        seed = int(np.random.randint(2**31 - 1))  # without it, dropout on torch could not resume where it stopped
         x = Dropout(dropout, seed=seed, name=f"dropout{i + 1}")(x)
     x = Dense(1, name="to_logit")(x)
     return keras.Model(images, Activation("linear", dtype="float32", name="logit")(x), name="discriminator")

@@ -10,7 +10,6 @@ from keras import ops
 from ganzoo import losses
 from ganzoo.gan import GAN
 from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
-from ganzoo.penalties import gradient_penalty
 from ganzoo.registry import register
 
 __all__ = ["WGANGP"]
@@ -30,7 +29,7 @@ class WGANGP(GAN):
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to scores; without BatchNorm, which would tie the gradients of the images
             in a batch to one another (section 4 of the paper).
-        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.GAN`.
+        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.base.BaseGAN`.
 
     Raises:
         ValueError: an image_shape that the strides do not allow; networks that do not fit together.
@@ -76,10 +75,9 @@ class WGANGP(GAN):
     def discriminator_loss(self, real, fake, training):
         critic = partial(self.discriminator, training=training)
         alpha = self.noise("uniform", (ops.shape(real)[0], 1, 1, 1))
-        penalty = gradient_penalty(critic, real, fake, alpha)
-        return (
-            losses.wasserstein_discriminator_loss(critic(real), critic(fake)) + self.penalty_weight * penalty
-        )  # eq. 3
+        penalty = losses.gradient_penalty(critic, real, fake, alpha)
+        distance = losses.wasserstein_discriminator_loss(critic(real), critic(fake))
+        return distance + self.penalty_weight * penalty  # eq. 3
 
     def generator_loss(self, fake, training):
         return losses.wasserstein_generator_loss(self.discriminator(fake, training=training))

@@ -1,0 +1,463 @@
+"""What every model does for its user around the step: networks, compile, fit, evaluate, generate, export, saving."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+from keras import ops
+
+from ganzoo import backend
+from ganzoo.data.preprocessing import to_uint8
+from ganzoo.feed import make_feed
+from ganzoo.optimizer import PlayerOptimizers
+
+__all__ = ["BaseGAN"]
+
+Network = keras.Model | Callable[[], keras.Model]
+
+
+class BaseGAN(backend.StepMixin, keras.Model):
+    """A `keras.Model` of a generator, its moving average and a discriminator. `ganzoo.GAN` adds the step.
+
+    Args:
+        generator: a built `keras.Model`, or a function without arguments that returns one (called twice: the second
+            network holds the averaged weights).
+        discriminator: a built `keras.Model`, or a function without arguments that returns one.
+        ema_decay: in [0, 1), how much of the average is kept at each step. It ramps up: step t uses
+            ``min(ema_decay, (1 + t) / (10 + t))``, so that early weights are soon forgotten. 0 keeps no history.
+        seed: int, fixes the latents and the order of the images. By default drawn from NumPy's global generator, which
+            `keras.utils.set_random_seed` seeds. (Initial weights are drawn by Keras: use that function to fix them.)
+        dtype: dtype policy, ``"float32"`` or ``"mixed_bfloat16"``; by default Keras' global one.
+        name: str.
+
+    Raises:
+        ValueError: the networks do not fit together, or the policy is not supported.
+    """
+
+    evaluation_metrics: tuple[str, ...] = ("real_accuracy", "fake_accuracy")
+
+    def __init__(
+        self,
+        generator: Network,
+        discriminator: Network,
+        *,
+        ema_decay: float = 0.999,
+        seed: int | None = None,
+        dtype=None,
+        name: str | None = None,
+    ):
+        super().__init__(dtype=dtype, name=name)
+        if "float16" in self.dtype_policy.name.replace("bfloat16", ""):
+            raise ValueError(
+                "float16 gradients underflow in adversarial training, and Keras' loss scaling handles one loss only. "
+                f"Use 'mixed_bfloat16', which needs no scaling. Received: dtype={self.dtype_policy.name!r}"
+            )
+        if not 0 <= ema_decay < 1:
+            raise ValueError(f"`ema_decay` must lie in [0, 1). Received: ema_decay={ema_decay}")
+        self.ema_decay, self.seed = float(ema_decay), seed
+        with _policy(self.dtype_policy):
+            self.generator = _build(generator, "generator")
+            self.discriminator = _build(discriminator, "discriminator")
+            self.generator_ema = _copy(self.generator, generator)
+        self.custom_networks = tuple(
+            name
+            for name, given in (("generator", generator), ("discriminator", discriminator))
+            if isinstance(given, keras.Model)
+        )
+        self.latent_dim = int(self.generator.input_shape[-1])
+        self.image_shape = tuple(self.generator.output_shape[1:])
+        self._check_networks()
+        # Scrambled, because Keras' torch backend adds seed and counter: neighbouring seeds would share their numbers.
+        drawn = np.random.SeedSequence(int(np.random.randint(2**31 - 1)) if seed is None else seed).generate_state(2)
+        self.seed_generator = keras.random.SeedGenerator(int(drawn[0]) >> 1, name="seed_generator")
+        self.evaluation_seed = keras.random.SeedGenerator(int(drawn[1]) >> 1, name="evaluation_seed")
+        self._noise_seed = self.seed_generator
+        self.trackers: dict[str, keras.metrics.Mean] = {}  # made in compile, when a variant knows all its players
+        self.built = True
+
+    # What a user calls -----------------------------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> dict[str, keras.Model]:
+        """The networks in training: by their player's name, or by player and network where it has several."""
+        players = self.players().items()
+        return {
+            player if len(networks) == 1 else f"{player}/{network.name}": network
+            for player, networks in players
+            for network in networks
+        }
+
+    @property
+    def moving_averages(self) -> dict[str, keras.Model]:
+        """The networks that follow those of the same name in `networks` as moving averages."""
+        return {"generator": self.generator_ema}
+
+    def call(self, latents, training: bool = False):
+        """Latents (batch, latent_dim) to float32 images in [-1, 1], with the averaged weights unless training."""
+        return self.generator(latents, training=True) if training else self.generator_ema(latents, training=False)
+
+    def generate(self, n: int, labels=None, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
+        """New images from the averaged generator.
+
+        Args:
+            n: int, how many images.
+            labels: for models with classes only.
+            seed: int; one seed gives the same latents on every backend, drawn with NumPy. None draws anew each time.
+            batch_size: int, images computed at once.
+
+        Returns:
+            uint8 (n, height, width, channels); float32 (n, features) for models of vectors.
+
+        Raises:
+            ValueError: n is not a positive integer, or labels for a model without classes.
+
+        Example:
+
+            >>> images = ganzoo.load("dcgan-mnist").generate(16, seed=0)   # uint8 (16, 28, 28, 1)
+        """
+        _check_positive(n=n, batch_size=batch_size)
+        if labels is not None:
+            raise ValueError(f"{type(self).__name__} knows no classes: leave `labels` out. Received: labels={labels!r}")
+        latents = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype="float32")
+        with backend.no_gradient():
+            parts = [
+                ops.convert_to_numpy(self.generator_ema(latents[i : i + batch_size], training=False))
+                for i in range(0, n, batch_size)
+            ]
+        images = np.concatenate(parts).astype("float32", copy=False)
+        return images if len(self.image_shape) == 1 else to_uint8(images)
+
+    def compile(
+        self,
+        optimizer: Mapping[str, keras.optimizers.Optimizer] | None = None,
+        *,
+        jit_compile: bool | str = "auto",
+        steps_per_execution: int = 1,
+        run_eagerly: bool = False,
+    ) -> None:
+        """Sets the players' optimizers. Not needed for the defaults: `fit` and `evaluate` compile on their own.
+
+        Args:
+            optimizer: mapping from player (``"generator"``, ``"discriminator"``) to a `keras.optimizers.Optimizer`;
+                a player left out gets the variant's default.
+            jit_compile: bool or ``"auto"``, as in Keras.
+            steps_per_execution: int, as in Keras (TensorFlow, JAX).
+            run_eagerly: bool, as in Keras.
+
+        Raises:
+            ValueError: an unknown player, or one optimizer object for two players.
+
+        Example:
+
+            >>> model.compile({"generator": keras.optimizers.Adam(1e-4), "discriminator": keras.optimizers.Adam(4e-4)})
+        """
+        if optimizer is not None and not isinstance(optimizer, Mapping):
+            raise ValueError(
+                f"A GAN has one optimizer per player: compile({{player: optimizer}}) with the players "
+                f"{list(self.players())}. Received: optimizer={optimizer!r}"
+            )
+        given = dict(optimizer or {})
+        if unknown := sorted(set(given) - set(self.players())):
+            raise ValueError(f"Unknown players {unknown}; this model has {list(self.players())}.")
+        chosen = {**self.default_optimizers(), **{p: keras.optimizers.get(o) for p, o in given.items()}}
+        composite = PlayerOptimizers({player: chosen[player] for player in self.players()})
+        composite.build_players(
+            {p: [v for n in networks for v in n.trainable_variables] for p, networks in self.players().items()}
+        )
+        names = ["loss", *(f"{player}_loss" for player in self.players()), *self.evaluation_metrics]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        super().compile(
+            optimizer=composite,
+            jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
+            run_eagerly=run_eagerly,
+        )
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        optimizers = {p: keras.saving.serialize_keras_object(self.optimizer[p]) for p in self.optimizer.players}
+        return {
+            "optimizer": optimizers,
+            "jit_compile": self.jit_compile,
+            "steps_per_execution": self.steps_per_execution,
+            "run_eagerly": self.run_eagerly,
+        }
+
+    def compile_from_config(self, config):
+        config = dict(config)
+        optimizers = {p: keras.saving.deserialize_keras_object(o) for p, o in config.pop("optimizer").items()}
+        self.compile(optimizers, **config)
+
+    def fit(
+        self,
+        x,
+        y=None,
+        *,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        callbacks=None,
+        validation_data=None,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        allow_nonnegative: bool = False,
+        **kwargs,
+    ):
+        """Trains. Takes what `keras.Model.fit` takes, and callbacks as there.
+
+        Args:
+            x: images as an array (n, height, width, channels), uint8 or float in [-1, 1]; or batches of them as a
+                `tf.data.Dataset`, `keras.utils.PyDataset` or `torch.utils.data.DataLoader`, on any backend. Labels
+                beside the images are ignored by models without classes.
+            y: ignored by models without classes.
+            batch_size: int, for arrays: images of one *discriminator* step (32 by default). A training step takes
+                `discriminator_steps` batches of new images; a trailing incomplete set is dropped.
+            epochs: int, passes over the data.
+            shuffle: for arrays; the order is a function of the model's seed and step count, the same on every backend.
+            initial_epoch: int, as in Keras.
+            steps_per_epoch: int, training steps in an epoch instead of one pass.
+            validation_data: anything that `evaluate` takes.
+            validation_batch_size: int, for `validation_data`.
+            allow_nonnegative: do not refuse float images that are never negative.
+            **kwargs: ``verbose``, ``validation_steps``, ``validation_freq`` as in Keras.
+
+        Returns:
+            A `keras.callbacks.History`; ``loss`` is the sum of the players' losses.
+
+        Raises:
+            ValueError, TypeError: images that the model cannot train on, with the fix; before the first step.
+        """
+        if not self.compiled:
+            self.compile()
+        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
+        feed = make_feed(
+            x,
+            image_shape=self.image_shape,
+            batch_size=batch_size,
+            basket=self.discriminator_steps,
+            order=self._order if shuffle else None,
+            steps=steps_per_epoch,
+            allow_nonnegative=allow_nonnegative,
+        )
+        skip = 0
+        for callback in callbacks:
+            if hasattr(callback, "resume"):
+                settings = {"batch_size": batch_size, "steps_per_epoch": len(feed), "shuffle": shuffle}
+                initial_epoch, skip = callback.resume(self, settings) or (initial_epoch, skip)
+        if validation_data is not None:
+            kwargs["validation_data"] = self._evaluation_feed(validation_data, validation_batch_size or batch_size)
+        if not skip:
+            return super().fit(
+                feed, epochs=epochs, callbacks=callbacks, shuffle=False, initial_epoch=initial_epoch, **kwargs
+            )
+        verbose = kwargs.get("verbose", "auto")
+        with _OneTraining(callbacks, model=self, epochs=epochs, steps=len(feed), verbose=verbose) as callbacks:
+            for part, begin, end in (
+                (feed.rest(skip), initial_epoch, initial_epoch + 1),
+                (feed, initial_epoch + 1, epochs),
+            ):
+                if begin < epochs and not (part is feed and self.stop_training):
+                    super().fit(part, epochs=end, callbacks=callbacks, shuffle=False, initial_epoch=begin, **kwargs)
+        return self.history
+
+    def evaluate(self, x=None, y=None, *, batch_size: int | None = None, return_dict: bool = True, **kwargs):
+        """Losses on given images and fresh latents, and how often the discriminator is right. Updates nothing.
+
+        The latents come from a seed of their own, the same at every call.
+
+        Args:
+            x: images, as for `fit`.
+            y: ignored by models without classes.
+            batch_size: int, for arrays (32 by default). A last smaller batch counts as a batch.
+            return_dict: bool, as in Keras; here True by default.
+            **kwargs: ``verbose``, ``steps``, ``callbacks`` as in Keras.
+
+        Returns:
+            dict with ``loss``, one loss per player, ``real_accuracy`` and ``fake_accuracy``: means over batches.
+        """
+        if not self.compiled:
+            self.compile()
+        if kwargs.get("_use_cached_eval_dataset") is None:
+            x = self._evaluation_feed(x, batch_size)
+        self.evaluation_seed.state.assign([int(ops.convert_to_numpy(self.evaluation_seed.state)[0]), 0])
+        return super().evaluate(x, return_dict=return_dict, **kwargs)
+
+    def evaluate_batch(self, real) -> dict:
+        """What `evaluate` reports beside the losses: how often the discriminator is right, on either side of logit 0.
+
+        A critic's scores (WGAN) have no such threshold: there the two numbers only say on which side of 0 they lie.
+        """
+        fake = self.generator(self.latents(ops.shape(real)[0]), training=False)
+        right = {
+            "real_accuracy": self.discriminator(real, training=False) > 0,
+            "fake_accuracy": self.discriminator(fake, training=False) < 0,
+        }
+        return {name: ops.mean(ops.cast(hits, "float32")) for name, hits in right.items()}
+
+    def evaluation_logs(self, data) -> dict:
+        """Losses and `evaluate_batch` of one batch; returns the logs."""
+        reals = self._reals(data)
+        self._noise_seed = self.evaluation_seed
+        try:
+            return self._track(self.update(reals, training=False), self.evaluate_batch(reals[0]))
+        finally:
+            self._noise_seed = self.seed_generator
+
+    def _evaluation_feed(self, x, batch_size):
+        if isinstance(x, keras.utils.PyDataset) and type(x).__module__ == make_feed.__module__:
+            return x
+        return make_feed(x, image_shape=self.image_shape, batch_size=batch_size, keep_rest=True)
+
+    def _order(self) -> tuple[int, int]:
+        """What an epoch's order of images depends on."""
+        seed, _ = ops.convert_to_numpy(self.seed_generator.state)
+        return int(seed), int(ops.convert_to_numpy(self.optimizer.iterations))
+
+    def export(self, filepath, format: str = "tf_saved_model", **kwargs):
+        """Writes the averaged generator for use without ganzoo and Keras. See `ganzoo.export.export`."""
+        from ganzoo.export import export
+
+        return export(self, filepath, format=format, **kwargs)
+
+    # Saving ----------------------------------------------------------------------------------------------------------
+
+    def save(self, filepath, overwrite: bool = True, **kwargs):
+        """As in Keras: architecture, weights, optimizers, averages and random states in one ``.keras`` file."""
+        backend.keep_tensorflow_off_gpu()
+        return super().save(filepath, overwrite=overwrite, **kwargs)
+
+    def get_config(self):
+        config = {**self.arguments, "ema_decay": self.ema_decay, "seed": self.seed, "name": self.name}
+        config["dtype"] = keras.saving.serialize_keras_object(self.dtype_policy)
+        for name in self.custom_networks:
+            config[name] = keras.saving.serialize_keras_object(self.networks[name])
+        return config
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for key in ("generator", "discriminator", "dtype"):
+            if isinstance(config.get(key), dict):
+                config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
+        return cls(**config)
+
+    def _seed_states(self) -> list:
+        """The states of all random generators: Keras' own saving leaves them out."""
+        weights = {id(v) for v in self.weights}
+        return [v for v in self.variables if id(v) not in weights]
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for i, state in enumerate(self._seed_states()):
+            store[f"seed_{i}"] = ops.convert_to_numpy(state)
+
+    def load_own_variables(self, store):
+        states = self._seed_states()
+        for i, state in enumerate(states):
+            state.assign(store[f"seed_{i}"])
+        super().load_own_variables({key: store[key] for key in store.keys() if not key.startswith("seed_")})
+
+    # Checks ----------------------------------------------------------------------------------------------------------
+
+    def _check_networks(self) -> None:
+        if len(self.generator.input_shape) != 2:
+            raise ValueError(
+                "The generator must take latents of shape (batch, latent_dim). "
+                f"Received: a generator with input shape {self.generator.input_shape}"
+            )
+        expected = tuple(self.discriminator.input_shape[1:])
+        if len(expected) != len(self.image_shape) or any(
+            e is not None and e != got for e, got in zip(expected, self.image_shape)
+        ):
+            raise ValueError(
+                "The discriminator must take the images that the generator makes. Received: a generator of "
+                f"{self.image_shape} and a discriminator for {expected}"
+            )
+
+    def _track(self, losses: dict, others: Mapping = {}) -> dict:
+        values = {"loss": sum(losses.values()), **{f"{player}_loss": loss for player, loss in losses.items()}, **others}
+        for name, value in values.items():
+            self.trackers[name].update_state(value)
+        return {name: self.trackers[name].result() for name in values}
+
+    @property
+    def metrics(self):
+        return list(self.trackers.values())
+
+    def get_metrics_result(self):
+        """The trackers that were updated since the last reset: `fit` logs no accuracy, `evaluate` does."""
+        return {m.name: m.result() for m in self.metrics if float(ops.convert_to_numpy(m.count)) > 0}
+
+
+def _build(network: Network, role: str) -> keras.Model:
+    if not isinstance(network, keras.Model) and callable(network):
+        network = network()
+    if not isinstance(network, keras.Model):
+        raise ValueError(f"`{role}` must be a keras.Model or a function that returns one. Received: {network!r}")
+    try:
+        network.input_shape, network.output_shape  # noqa: B018 (both raise where the shapes are not known yet)
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"The {role} must know its input and output shape: make it a functional or Sequential model that begins "
+            f"with keras.Input. Received: {network!r}"
+        ) from error
+    return network
+
+
+def _copy(network: keras.Model, given: Network) -> keras.Model:
+    """A second network of the same architecture and weights, not trained."""
+    if given is network:
+        backend.keep_tensorflow_off_gpu()
+        copy = keras.models.clone_model(network)
+    else:
+        copy = given()
+    copy.trainable = False
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+@contextlib.contextmanager
+def _policy(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class _OneTraining(keras.callbacks.CallbackList):
+    """Lets callbacks see two calls of Keras' `fit`, the rest of an epoch and the epochs after it, as one training.
+
+    Keras' `fit` wants epochs of one length: on TensorFlow, data that ends early costs half a step of state.
+    """
+
+    def __init__(self, callbacks, *, verbose, **kwargs):
+        super().__init__(callbacks, add_history=True, add_progbar=verbose != 0, verbose=verbose, **kwargs)
+        self._begun, self._logs = False, None
+
+    def on_train_begin(self, logs=None):
+        if not self._begun:
+            super().on_train_begin(logs)
+        self._begun = True
+
+    def on_train_end(self, logs=None):
+        self._logs = logs
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            super().on_train_end(self._logs)
+
+
+def _check_positive(**values) -> None:
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
