@@ -308,6 +308,11 @@ class BaseGAN(backend.StepMixin, keras.Model):
         finally:
             self._noise_seed = self.seed_generator
 
+    def _reals(self, data) -> tuple:
+        reals, _, _ = keras.utils.unpack_x_y_sample_weight(tuple(data) if isinstance(data, list) else data)
+        reals = tuple(reals) if isinstance(reals, (tuple, list)) else (reals,)
+        return tuple(_to_unit_range(real) for real in reals)
+
     def _evaluation_feed(self, x, batch_size):
         if isinstance(x, keras.utils.PyDataset) and type(x).__module__ == make_feed.__module__:
             return x
@@ -455,6 +460,12 @@ class _OneTraining(keras.callbacks.CallbackList):
     def __exit__(self, kind, *_):
         if kind is None:
             super().on_train_end(self._logs)
+
+
+def _to_unit_range(images):
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        return ops.cast(images, "float32") / 127.5 - 1.0
+    return ops.cast(images, "float32")
 
 
 def _check_positive(**values) -> None:

@@ -1,7 +1,5 @@
 """The adversarial step: players, their losses and updates, averaged weights. What surrounds it is in `ganzoo.base`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import keras
@@ -138,11 +136,6 @@ class GAN(BaseGAN):
             self._average()
         return self._track(losses)
 
-    def _reals(self, data) -> tuple:
-        reals, _, _ = keras.utils.unpack_x_y_sample_weight(tuple(data) if isinstance(data, list) else data)
-        reals = tuple(reals) if isinstance(reals, (tuple, list)) else (reals,)
-        return tuple(_to_unit_range(real) for real in reals)
-
     def _average(self) -> None:
         step = ops.cast(self.optimizer.iterations, "float32")
         decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
@@ -150,9 +143,3 @@ class GAN(BaseGAN):
             for mean, new in zip(average.weights, self.networks[name].weights):
                 keep = ops.cast(decay, mean.dtype)
                 mean.assign(new.value + keep * (mean.value - new.value))
-
-
-def _to_unit_range(images):
-    if keras.backend.standardize_dtype(images.dtype) == "uint8":
-        return ops.cast(images, "float32") / 127.5 - 1.0
-    return ops.cast(images, "float32")

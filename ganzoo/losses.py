@@ -5,8 +5,6 @@ return a float32 scalar, the mean over all logits. They stay finite for any logi
 -log(1 - sigmoid(x)) = softplus(x).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from keras import ops
@@ -22,11 +20,6 @@ def non_saturating_discriminator_loss(real_logits, fake_logits):
 
     Returns:
         A float32 scalar, at least 0; ``2 log 2`` for a discriminator at chance (all logits 0).
-
-    Example:
-
-        >>> float(non_saturating_discriminator_loss(ops.zeros((4, 1)), ops.zeros((4, 1))))  # 2 log 2
-        1.3862943649291992
 
     Reference:
         Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 (with the sign turned: there D ascends).

@@ -646,7 +646,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
         raise WeightsError(f"There is no such weights file. Received: path={str(path)!r}")
     try:
         with safe_open(str(path), framework="numpy") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
             about = json.loads((file.metadata() or {}).get("ganzoo", "{}"))
             version, model = int(about.get("format", FORMAT)), about.get("model")
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -81,7 +81,7 @@ def transposed_convolution_of(size, kernel_size, strides, padding):
     """The geometry of `Conv2DTranspose`: the convolution whose output is the layer's input of `size`."""
     sizes = [n * s + (max(k - s, 0) if padding == "valid" else 0) for n, k, s in zip(size, kernel_size, strides)]
     pads = []
-    for n, k, s in zip(size, kernel_size, strides):
+    for k, s in zip(kernel_size, strides):
         total = max(k - s, 0) if padding == "same" else 0
         pads.append((total // 2, total - total // 2))
     return Convolution(sizes, kernel_size, strides, pads, size)
@@ -147,7 +147,7 @@ def finite_differences(function, x, step=1e-5):
     return gradient.reshape(x.shape)
 
 
-# ------------------------------------------------------------------------------------- derivatives of a layer, by backend
+# ----------------------------------------------------------------------------------- derivatives of a layer, by backend
 def derivatives(layer, x, c, q, compile=False, **kwargs) -> Derivatives:
     """`Derivatives` of a built Keras layer at the array x, on the backend in use."""
     dtype = layer.compute_dtype

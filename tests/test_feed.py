@@ -157,6 +157,8 @@ def test_bad_images_are_refused_before_the_first_step(where, bad):
     before = [keras.ops.convert_to_numpy(v).copy() for v in model.generator.weights]
     with pytest.raises((ValueError, TypeError)):
         model.fit(bad if where == "array" else [bad[:4], bad[4:]], verbose=0)
+    with pytest.raises((ValueError, TypeError)):
+        model.evaluate(bad if where == "array" else [bad[:4], bad[4:]], verbose=0)
     for a, b in zip(before, model.generator.weights):
         np.testing.assert_array_equal(a, keras.ops.convert_to_numpy(b))
 

@@ -153,7 +153,7 @@ def test_k01_sigma_is_of_the_float32_kernel_in_bfloat16():
 
 
 def test_k01_layers_that_cannot_take_a_kernel_are_refused():
-    with pytest.raises(ValueError, match="ganzoo.layers.Conv2D.*Received: layer="):
+    with pytest.raises(ValueError, match=r"ganzoo\.layers\.Conv2D.*Received: layer="):
         layers.SpectralNormalization(keras.layers.Conv2D(4, 3))
     with pytest.raises(ValueError, match="Received: power_iterations=0"):
         layers.SpectralNormalization(layers.Conv2D(4, 3), power_iterations=0)

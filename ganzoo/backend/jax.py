@@ -1,7 +1,5 @@
 """Gradients and steps on JAX: pure functions of the state, made from imperative code by nested scopes."""
 
-from __future__ import annotations
-
 import contextlib
 
 import jax
@@ -55,6 +53,20 @@ class StepMixin:
     def test_step(self, state, data):
         variables = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
         return _run(self.evaluation_logs, variables, state, data)
+
+    def evaluate(self, *args, **kwargs):
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            self.jax_state_sync()  # Keras does so in `fit`
+
+    def _get_jax_state(self, purge_model_variables=False, **groups):
+        # Keras' trainer empties the variables here and remembers their values only after the first step: without this,
+        # a model would be lost to a bad batch, or to an interruption, in that step.
+        state = super()._get_jax_state(purge_model_variables=purge_model_variables, **groups)
+        if purge_model_variables:
+            self._jax_state = dict(zip((group for group, wanted in groups.items() if wanted), state))
+        return state
 
 
 def _run(step, variables, state, data):

@@ -1,7 +1,5 @@
 """Gradients and steps on TensorFlow."""
 
-from __future__ import annotations
-
 import contextlib
 
 import tensorflow as tf

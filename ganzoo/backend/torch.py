@@ -1,7 +1,5 @@
 """Gradients and steps on PyTorch."""
 
-from __future__ import annotations
-
 import torch
 from keras import ops, tree
 

@@ -1,7 +1,5 @@
 """DCGAN: deep convolutional GAN. Radford, Metz and Chintala 2015, arXiv:1511.06434."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import keras

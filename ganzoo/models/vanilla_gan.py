@@ -1,7 +1,5 @@
 """The original GAN, of multi-layer perceptrons. Goodfellow et al. 2014, arXiv:1406.2661."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 

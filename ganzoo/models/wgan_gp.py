@@ -1,7 +1,5 @@
 """WGAN-GP: Wasserstein GAN with gradient penalty. Gulrajani et al. 2017, arXiv:1704.00028."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import keras
