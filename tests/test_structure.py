@@ -1,0 +1,136 @@
+"""The shape of the project: who imports whom, what importing costs, how much there is to read."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "ganzoo"
+FRAMEWORKS = {"tensorflow", "jax", "torch"}
+ORDER = (  # each part imports only from parts further up
+    {"backend", "registry", "schedules"},
+    {"layers", "losses", "optimizer", "data", "plot"},
+    {"feed", "networks", "weights", "export"},
+    {"base"},
+    {"gan", "callbacks"},
+    {"models"},
+    {"presets"},
+    {"metrics"},
+    {"training"},
+    {"publishing", "cli"},
+)
+
+
+def module_imports(path: Path):
+    """(module imported, whether when the module itself is imported) of a file."""
+    tree = ast.parse(path.read_text())
+    lazy = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.If))  # `if TYPE_CHECKING`, or the choice of a backend
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield name, id(node) not in lazy
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.backend_free
+def test_imports_point_in_one_direction():
+    rank = {name: i for i, names in enumerate(ORDER) for name in names}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if part(path) == "__init__":
+            continue
+        for name, at_import in module_imports(path):
+            pieces = name.split(".")
+            if (
+                len(pieces) == 1
+                or pieces[0] != "ganzoo"
+                or not at_import
+                or pieces[1] == part(path)
+                or pieces[1] not in rank
+            ):
+                continue
+            assert rank[pieces[1]] < rank[part(path)], f"{path.relative_to(ROOT)} imports {name}"
+    assert {part(path) for path in PACKAGE.rglob("*.py")} - {"__init__"} == set(rank)
+
+
+@pytest.mark.backend_free
+def test_only_the_backend_imports_frameworks():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if part(path) in ("backend", "export"):
+            continue
+        for name, _ in module_imports(path):
+            assert name.split(".")[0] not in FRAMEWORKS, f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize("variant", ["dcgan", "vanilla_gan", "wgan_gp"])
+def test_a_variant_reads_in_450_lines_and_is_written_in_100(variant, backend):
+    path = [PACKAGE / "backend" / f"{backend}.py", PACKAGE / "gan.py", PACKAGE / "losses.py"]
+    own = PACKAGE / "models" / f"{variant}.py"
+    lengths = [len(file.read_text().splitlines()) for file in (*path, own)]
+    assert lengths[-1] <= 100 and sum(lengths) <= 450, lengths
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+import numpy as np
+import ganzoo
+from PIL import Image
+
+images = np.random.default_rng(0).integers(0, 255, (32, 16, 16, 1), dtype="uint8")
+for i in range(16):
+    Image.fromarray(images[i, :, :, 0]).save(f"{i}.png")
+model = ganzoo.DCGAN(image_shape=(16, 16, 1), latent_dim=4, width=4)
+model.fit(images, batch_size=8, verbose=0)
+model.fit(ganzoo.data.load_folder(".", 16, "L"), batch_size=8, verbose=0)
+model.evaluate(images, verbose=0)
+model.generate(4)
+ganzoo.info("dcgan-mnist"), ganzoo.list_presets()
+assert ganzoo.load("dcgan-mnist").generate(2, seed=0).shape == (2, 28, 28, 1)
+assert sys.modules.get("tensorflow") is None
+"""
+
+
+@pytest.mark.skipif(keras.config.backend() == "tensorflow", reason="about the other two backends")
+@pytest.mark.parametrize("prefix", ["", "import sys; sys.modules['tensorflow'] = None\n"], ids=["unused", "blocked"])
+def test_k27_k32_no_tensorflow_on_other_backends(prefix, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", prefix + WITHOUT_TENSORFLOW],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+def test_importing_adds_little_to_keras():
+    """At most 0.3 s on a quiet machine, in processor time, which waiting for others does not count in."""
+    code = "import time, keras; t = time.process_time(); import ganzoo; ganzoo.DCGAN; print(time.process_time() - t)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(seconds) <= 0.3, seconds
