@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ from ganzoo.optimizer import PlayerOptimizers
 
 __all__ = ["BaseGAN"]
 
-Network = keras.Model | Callable[[], keras.Model]
+Network: TypeAlias = keras.Model | Callable[[], keras.Model]
 
 
 class BaseGAN(backend.StepMixin, keras.Model):

@@ -33,7 +33,7 @@ class _Commands(typer.core.TyperGroup):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            code = super().main(*args, standalone_mode=False, **extra)  # type: ignore[misc]
         except Exception as error:
             code = _report(error)
         if standalone_mode:
@@ -338,7 +338,8 @@ def _shape(text: str | None) -> tuple[int, int, int] | None:
     parts = text.lower().split("x")
     if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ValueError(f"The image shape is height x width x channels, as in 64x64x3. Received: --image-shape {text}")
-    return tuple(int(part) for part in parts)
+    height, width, channels = (int(part) for part in parts)
+    return height, width, channels
 
 
 def _stem(preset: str) -> str:
@@ -365,7 +366,7 @@ def _console() -> Any:
     return Console(stderr=True)
 
 
-def _report(error: Exception) -> int:
+def _report(error: Any) -> int:
     """Prints one line to stderr (the traceback too under GANZOO_DEBUG=1) and returns the exit code."""
     if os.environ.get("GANZOO_DEBUG") == "1":
         traceback.print_exception(error)

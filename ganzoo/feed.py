@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 import numpy as np
@@ -117,7 +117,7 @@ class StreamFeed(Feed):
 
     def __init__(self, batches: Callable[[], Iterable], basket: int, length: int, restart: bool):
         self._batches, self._basket, self._restart = batches, basket, restart
-        self._iterator = None
+        self._iterator: Iterator | None = None
         self._ready: dict[int, tuple] = {}  # items that were made before they were asked for
         self._next = 0
         self._peeking = True

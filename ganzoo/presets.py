@@ -249,7 +249,7 @@ def list_presets(model: str | None = None, dataset: str | None = None, pretraine
     ]
 
 
-def info(preset: str) -> PresetInfo:
+def info(preset: str | Path) -> PresetInfo:
     """Returns a preset's recipe and card; printed, a summary with the commands to use it.
 
     Raises:
@@ -348,13 +348,14 @@ def _name(preset: str | Path) -> str:
 def _load_weights(model: GAN, card: Card | None, source: str | Path | None) -> None:
     from ganzoo import weights
 
-    if card is None:  # a file of one's own, with no hash to hold it to
+    if card is None and source is not None:  # a file of one's own, with no hash to hold it to
         if not Path(source).is_file():
             raise ValueError(
                 "The preset has no card to verify weights by, so they can only come from a file on this machine. "
                 f"Received: weights={str(source)!r}"
             )
         return weights.load_weights(model, Path(source))
+    assert card is not None  # `load` has refused "pretrained" without one
     file = weights.WeightsFile(preset=card.preset, file=card.file, sha256=card.sha256, bytes=card.bytes)
     return weights.load_weights(model, weights.locate(file, source=source))
 
@@ -365,7 +366,7 @@ def _constructor_arguments(model: type) -> list[str]:
     for cls in model.__mro__:
         if "__init__" not in vars(cls):
             continue
-        parameters = inspect.signature(cls.__init__).parameters.values()
+        parameters = inspect.signature(vars(cls)["__init__"]).parameters.values()
         names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         if cls.__module__.startswith("keras.") or not any(p.kind == p.VAR_KEYWORD for p in parameters):
             break

@@ -132,7 +132,9 @@ def load_images(
     from ganzoo.data import load
 
     shape = image_shape or (folder_shape if Path(data).is_dir() else None)
-    return load(data, split, data_dir=data_dir, image_shape=shape and tuple(shape))
+    images = load(data, split, data_dir=data_dir, image_shape=None if shape is None else tuple(shape))
+    assert isinstance(images, np.ndarray)  # not a pair: no labels were asked for
+    return images
 
 
 def compile_for(model: GAN, training: Training, num_steps: int) -> None:
@@ -203,7 +205,7 @@ def _check_folder(folder: Path) -> None:
 
 def _record(preset: str | Path, recipe: Recipe, images: np.ndarray, data: Any) -> dict[str, Any]:
     """What is trained, on what and by what; `settings` is what a resumed training must have in common."""
-    digest = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    digest = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
     given = {"name": "array" if isinstance(data, np.ndarray) else str(data)}
     return {
         "preset": presets.info(preset).name,

@@ -48,7 +48,7 @@ class DCGAN(GAN):
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int] = (64, 64, 3),
+        image_shape: tuple[int, ...] = (64, 64, 3),
         latent_dim: int = 100,
         width: int = 64,
         spectral_norm: bool = False,

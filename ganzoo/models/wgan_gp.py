@@ -46,7 +46,7 @@ class WGANGP(GAN):
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int] = (64, 64, 3),
+        image_shape: tuple[int, ...] = (64, 64, 3),
         latent_dim: int = 128,
         width: int = 64,
         penalty_weight: float = 10.0,

@@ -12,7 +12,7 @@ __all__ = ["dcgan_discriminator", "dcgan_generator"]
 KERNEL = 4
 
 
-def dcgan_generator(image_shape: tuple[int, int, int], latent_dim: int, width: int) -> keras.Model:
+def dcgan_generator(image_shape: tuple[int, ...], latent_dim: int, width: int) -> keras.Model:
     """Latents to images: a dense projection, then transposed convolutions that double the size each.
 
     Args:
@@ -48,9 +48,7 @@ def dcgan_generator(image_shape: tuple[int, int, int], latent_dim: int, width: i
     return keras.Model(latents, Activation("tanh", dtype="float32", name="tanh")(x), name="generator")
 
 
-def dcgan_discriminator(
-    image_shape: tuple[int, int, int], width: int, normalization: str | None = "batch"
-) -> keras.Model:
+def dcgan_discriminator(image_shape: tuple[int, ...], width: int, normalization: str | None = "batch") -> keras.Model:
     """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
 
     Args:
@@ -97,7 +95,7 @@ def dcgan_discriminator(
     return keras.Model(images, Activation("linear", dtype="float32", name="logit")(x), name="discriminator")
 
 
-def smallest_size(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+def smallest_size(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Height and width after halving as often as both stay whole and at least 4, and how often that was."""
     if len(image_shape) != 3 or any(not isinstance(n, int) or n < 1 for n in image_shape):
         raise ValueError(

@@ -1,0 +1,70 @@
+"""Checks the project: format, lint, types, and the tests on every backend.
+
+    python scripts/check.py                                        all of it, as continuous integration does
+    python scripts/check.py --backend torch                        everything, tests on one backend only
+    python scripts/check.py --backend jax -- tests/test_feed.py    only these tests, on one backend
+
+Fails where a backend is missing, and where a contract or parity test is skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BACKENDS = ("tensorflow", "jax", "torch")
+NEVER_SKIPPED = ("tests.test_contract", "tests.test_parity")
+STATIC = (("ruff", "format", "--check"), ("ruff", "check"), ("mypy",))
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+
+
+def run(command: tuple, backend: str = "") -> bool:
+    shown = " ".join(str(part) for part in command)
+    print(f"\n== {f'KERAS_BACKEND={backend} ' if backend else ''}{shown}", flush=True)
+    environment = {**os.environ, **ENVIRONMENT} | ({"KERAS_BACKEND": backend} if backend else {})
+    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment).returncode == 0
+
+
+def run_tests(backend: str, first: bool, arguments: list[str]) -> list[str]:
+    """Runs pytest on one backend; returns what is wrong, in words."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        chosen = [*arguments, f"--junitxml={report}", "--durations=15"]
+        chosen += [] if first else ["-m", "not backend_free"]
+        passed = run(("pytest", "-q", *chosen), backend)
+        cases = ET.parse(report).iter("testcase") if report.is_file() else ()
+        skipped = [c for c in cases if c.find("skipped") is not None and c.get("classname") in NEVER_SKIPPED]
+    faults = [f"skipped on {backend}: {case.get('classname')}.{case.get('name')}" for case in skipped]
+    return faults if passed else [f"tests on {backend}", *faults]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backend", action="append", choices=BACKENDS, help="only this backend; may be repeated")
+    parser.add_argument("pytest", nargs="*", metavar="-- ARGUMENT", help="for pytest; leaves out format, lint, types")
+    arguments = parser.parse_args()
+    backends = arguments.backend or list(BACKENDS)
+    needed = [*backends, *(() if arguments.pytest else ("ruff", "mypy"))]
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        parser.error(f"not installed: {', '.join(missing)}. `pip install torch==2.13.0 -e '.[dev,jax]'` installs all.")
+    start, faults = time.monotonic(), []
+    if not arguments.pytest:
+        faults += [" ".join(command) for command in STATIC if not run(command)]
+    for backend in backends:
+        faults += run_tests(backend, backend == backends[0], arguments.pytest)
+    print(f"\n{(time.monotonic() - start) / 60:.1f} minutes on {', '.join(backends)}.")
+    if faults:
+        sys.exit("check: not passed:\n  " + "\n  ".join(faults))
+    print("check: all passed")
+
+
+if __name__ == "__main__":
+    main()
