@@ -1,0 +1,79 @@
+"""What a user gets: the wheel, and a README that tells the truth."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import ganzoo
+from ganzoo import presets
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+OFFLINE = """
+import socket
+
+def refuse(*args, **kwargs):
+    raise OSError("no network here")
+
+socket.socket.connect = refuse
+import ganzoo, pathlib
+assert pathlib.Path(ganzoo.__file__).parts[-3] == "wheel", ganzoo.__file__
+for name in ganzoo.list_presets(pretrained=True):
+    assert ganzoo.info(name).card.golden.difference(ganzoo.load(name)) <= 1, name
+"""
+
+
+@pytest.mark.backend_free
+def test_the_wheel_holds_all_it_needs_to_draw_offline(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("ganzoo-*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "wheel")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "wheel"), "GANZOO_HOME": str(tmp_path / "home")}
+    result = subprocess.run(
+        [sys.executable, "-c", OFFLINE], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+@pytest.mark.backend_free
+def test_the_table_of_presets_is_whole():
+    rows = dict(re.findall(r"^\| `([\w-]+)` \|.*\| ([^|]+) \|$", README, re.MULTILINE))
+    for name in ganzoo.list_presets():
+        card = presets.read_card(name)
+        assert rows.pop(name) == (f"{card.bytes / 1e6:.1f} MB" if card else "not yet")
+    assert not rows
+
+
+@pytest.mark.backend_free
+def test_the_readme_names_files_and_commands_that_exist():
+    text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (ROOT / target).exists(), target
+    commands = set(re.findall(r"^ganzoo (?:--backend \w+ )?(\w+)", README, re.MULTILINE))
+    help_text = subprocess.run([sys.executable, "-m", "ganzoo.cli", "--help"], capture_output=True, text=True).stdout
+    assert commands and all(command in help_text for command in commands)
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("name", ["digits", "tests"])
+def test_each_set_up_is_one_command(name):
+    block = re.search(rf"<!-- {name} -->\n```sh\n(.*?)\n```\n<!-- end -->", README, re.DOTALL)
+    assert block and "\n" not in block[1] and block[1].startswith("python3 -m venv .venv && ")
+
+
+@pytest.mark.parametrize("name", ganzoo.list_presets(pretrained=True))
+def test_a_preset_draws_what_its_card_holds(name):
+    """uint8 images from a fixed seed, within one grey level of those that were published, on every backend."""
+    card = presets.read_card(name)
+    assert card.golden.difference(ganzoo.load(name)) <= 1
+    assert card.bytes <= 1_500_000
+    assert (ROOT / "zoo_configs" / "samples" / f"{name}.png").is_file()
