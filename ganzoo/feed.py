@@ -99,7 +99,7 @@ class ArrayFeed(Feed):
         if number not in self._permutations:
             seed, step = self._key
             rng = np.random.default_rng([seed, step, number] if number else [seed, step])
-            self._permutations[number] = rng.permutation(len(self._images))
+            self._permutations = {number: rng.permutation(len(self._images))}
         return self._permutations[number]
 
 

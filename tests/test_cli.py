@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -348,10 +349,13 @@ def test_ctrl_c_stops_with_130_and_says_how_to_resume(zoo, tmp_path):
     command = [sys.executable, "-m", "ganzoo.cli", "--backend", keras.config.backend(), "train", recipe, "-o", "out"]
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     environment["PYTHONPATH"] = str(ROOT)
-    training = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    with_ctrl_c = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # off in background jobs
+    training = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=with_ctrl_c
+    )
     while training.poll() is None and not Path("out/backup.safetensors").exists():
         time.sleep(0.01)
     training.send_signal(signal.SIGINT)
-    _, errors = training.communicate()
+    _, errors = training.communicate(timeout=60)
     assert training.returncode == 130, errors
     assert "run the same command again" in errors.splitlines()[-1] and "Traceback" not in errors

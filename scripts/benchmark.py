@@ -1,0 +1,295 @@
+"""Measures training speed: ganzoo on each backend beside plain PyTorch loops of the same networks and algorithm.
+
+python scripts/benchmark.py speed
+python scripts/benchmark.py speed --model wgan_gp --backends tensorflow,torch --output speed.json
+
+Each contestant is a process of its own that is started once, compiled and warmed up. Then they take turns: only one
+computes at a time, and what slows the machine for a while slows all of them. ganzoo trains under `fit` on an array of
+uint8 images, timed within an epoch; the plain loops get float images that lie ready in order. Ratios are taken between
+turns of the same round. Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BACKENDS, PRECISIONS = ("tensorflow", "jax", "torch"), ("float32", "mixed_bfloat16")
+MIN_ALTERNATIONS, WARM_UPS = 7, 2
+IMAGES_PER_STEP = {"dcgan": 128, "wgan_gp": 5 * 64}
+BASE, RIVAL = "plain float32", "plain autocast channels-last"
+PLAIN_FORMS = {  # arguments of the loops in plain_torch.py
+    BASE: {},
+    "plain float32 reuse": {"reuse": True},
+    "plain float32 channels-last": {"channels_last": True},
+    "plain autocast": {"autocast": True},
+    RIVAL: {"autocast": True, "channels_last": True},
+}
+# Processes that share an accelerator must not take all of its memory.
+ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
+# The workers ---------------------------------------------------------------------------------------------------------
+
+
+class Turns:
+    """A worker's side of the protocol: it says "ready", then answers each "go" with a line of two numbers.
+
+    They are the seconds of the turn, and the share of a core that the worker used in all its waits so far.
+    """
+
+    def __init__(self):
+        self.answers = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)  # what a framework prints is no answer
+        self.start, self.idle, self.idle_cpu = None, 0.0, 0.0
+
+    def wait(self) -> None:
+        """Answers, and waits for the next turn. Ends the process when there is none."""
+        answer = "ready" if self.start is None else f"{time.perf_counter() - self.start} {self.idle_cpu / self.idle}"
+        print(answer, file=self.answers, flush=True)
+        cpu, clock = time.process_time(), time.perf_counter()
+        if sys.stdin.readline() != "go\n":
+            sys.exit()
+        self.start = time.perf_counter()
+        self.idle, self.idle_cpu = self.idle + self.start - clock, self.idle_cpu + time.process_time() - cpu
+
+
+def run_plain(model: str, steps: int, form: dict) -> None:
+    turns = Turns()
+    import torch
+    from plain_torch import LOOPS
+
+    loop = LOOPS[model](**form)
+    batches = (torch.rand(steps * loop.images_per_step, 1, 28, 28) * 2 - 1).split(loop.images_per_step)
+    while True:
+        turns.wait()
+        for images in batches:
+            loop.step(images)
+        float(next(loop.generator.parameters()).detach().sum())  # waits for an accelerator
+
+
+def run_ganzoo(model: str, steps: int, backend: str, precision: str) -> None:
+    turns = Turns()
+    os.environ["KERAS_BACKEND"] = backend
+    import keras
+    import numpy as np
+
+    class TakeTurns(keras.callbacks.Callback):
+        # Not `on_train_batch_end`: with a callback that defines it, Keras waits for the logs of every step.
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch % steps == 0:
+                if backend == "jax":
+                    self.model.jax_state_sync()
+                # The average is what a step writes last: reading it waits for all asynchronous work.
+                keras.ops.convert_to_numpy(self.model.generator_ema.weights[0])
+                turns.wait()
+
+    gan, batch_size = build_ganzoo(model, precision)
+    images = np.random.default_rng(0).integers(0, 256, (60_000, 28, 28, 1), "uint8")
+    gan.fit(images, batch_size=batch_size, steps_per_epoch=10**6, verbose=0, callbacks=[TakeTurns()])
+
+
+def build_ganzoo(model: str, precision: str = "float32"):
+    """ganzoo's model of the same networks as the plain loop's, and its batch size."""
+    import ganzoo
+
+    if model == "dcgan":
+        return ganzoo.DCGAN(image_shape=(28, 28, 1), latent_dim=100, width=64, dtype=precision), 128
+    return ganzoo.WGANGP(image_shape=(28, 28, 1), latent_dim=128, width=64, dtype=precision), 64
+
+
+# The parent ----------------------------------------------------------------------------------------------------------
+
+
+class Contestant:
+    """A worker as the parent sees it, with its images per second at each alternation."""
+
+    def __init__(self, name: str, task: dict):
+        self.name, self.rates, self.idle_share = name, [], 0.0
+        self.images = task["steps"] * IMAGES_PER_STEP[task["model"]]
+        command = [sys.executable, __file__, "worker", json.dumps(task)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}, **pipes)
+
+    def answer(self) -> str:
+        if line := self.process.stdout.readline():
+            return line
+        raise RuntimeError(f"A contestant ended early; what it printed says why. Received: {self.name!r}")
+
+    def turn(self, counts: bool = True) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the answer tells
+            print("go", file=self.process.stdin, flush=True)
+        seconds, self.idle_share = map(float, self.answer().split())
+        if counts:
+            self.rates.append(self.images / seconds)
+
+    def ratio_to(self, other: Contestant) -> dict[str, float]:
+        """How many times as fast as the other, from the turns of the same rounds."""
+        return spread([mine / its for mine, its in zip(self.rates, other.rates)])
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def line_up(args: argparse.Namespace) -> dict[str, dict]:
+    """Who takes part: from name to the worker's task."""
+    tasks = {name: {"form": form} for name, form in PLAIN_FORMS.items() if name == BASE or not args.quick}
+    if args.model == "wgan_gp":  # Algorithm 1 draws new latents
+        tasks.pop("plain float32 reuse", None)
+    for backend in args.backends:
+        for precision in args.precisions:
+            tasks[f"ganzoo {backend} {precision}"] = {"backend": backend, "precision": precision}
+    return {name: {"model": args.model, "steps": args.steps, **task} for name, task in tasks.items()}
+
+
+def measure(args: argparse.Namespace) -> list[Contestant]:
+    contestants: list[Contestant] = []
+    try:
+        for name, task in line_up(args).items():
+            print(f"warming up: {name}", file=sys.stderr)
+            contestants.append(Contestant(name, task))
+            contestants[-1].answer()
+            for _ in range(WARM_UPS):
+                contestants[-1].turn(counts=False)
+        for i in range(args.alternations):
+            print(f"alternation {i + 1} of {args.alternations}", file=sys.stderr)
+            for contestant in contestants[:: -1 if i % 2 else 1]:  # there and back: nobody always comes after the same
+                contestant.turn()
+    finally:
+        for contestant in contestants:
+            with contextlib.suppress(BrokenPipeError):
+                contestant.process.stdin.close()
+        for contestant in contestants:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                contestant.process.wait(timeout=30)
+            contestant.process.kill()
+    return contestants
+
+
+def report(args: argparse.Namespace, contestants: list[Contestant]) -> dict:
+    """What was measured and with what, for the table and the file. Names no machine."""
+    by_name = {c.name: c for c in contestants}
+    base, rival = by_name[BASE], by_name.get(RIVAL)
+    best = max((c for c in contestants if c.name.startswith("ganzoo")), key=lambda c: statistics.median(c.rates))
+    versions = {"python": platform.python_version()}
+    for package in ("ganzoo", "keras", "numpy", *BACKENDS):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        **{key: getattr(args, key) for key in ("model", "alternations", "steps")},
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+        "versions": versions,
+        "contestants": {
+            c.name: {
+                "images_per_second": {**spread(c.rates), "all": c.rates},
+                "ratio_to_plain_float32": c.ratio_to(base),
+                "idle_share": c.idle_share,
+            }
+            for c in contestants
+        },
+        "best": best.name,
+        "best_to_autocast_channels_last": best.ratio_to(rival) if rival else None,
+    }
+
+
+def show(measured: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    def cells(values: dict, digits: int) -> tuple[str, str]:
+        return f"{values['median']:.{digits}f}", f"{values['min']:.{digits}f}-{values['max']:.{digits}f}"
+
+    table = Table(
+        "contestant", title="{model}: {alternations} turns of {steps} steps, {cores} cores".format(**measured)
+    )
+    for heading in ("images/s", "min-max", "ratio", "min-max"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, row in measured["contestants"].items():
+        table.add_row(name, *cells(row["images_per_second"], 0), *cells(row["ratio_to_plain_float32"], 2))
+    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    console.print(table)
+    console.print(f"ratio: to {BASE!r} in the same round")
+    if ratio := measured["best_to_autocast_channels_last"]:
+        console.print("best: {} at {} ({}) times {!r}".format(measured["best"], *cells(ratio, 2), RIVAL))
+    idle_share = max(row["idle_share"] for row in measured["contestants"].values())
+    console.print(f"a waiting process used at most {idle_share:.1%} of a core")
+
+
+# Command line --------------------------------------------------------------------------------------------------------
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):  # one line, without the usage
+        self.exit(2, f"benchmark: {message}\n")
+
+
+def arguments() -> argparse.Namespace:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="speed")
+    speed = commands.add_parser("speed", help="images per second of training")
+    speed.add_argument("--model", default="dcgan", help="dcgan or wgan_gp")
+    speed.add_argument("--alternations", type=int, default=MIN_ALTERNATIONS, help="turns of each contestant")
+    speed.add_argument("--steps", type=int, default=25, help="training steps in a turn")
+    speed.add_argument("--backends", help="separated by commas; default: all that are installed")
+    speed.add_argument("--precisions", default=",".join(PRECISIONS), help="separated by commas")
+    speed.add_argument("--output", type=Path, help="a JSON file for the figures")
+    speed.add_argument("--quick", action="store_true", help="a trial: any number of turns, one plain loop; no figures")
+    commands.add_parser("worker").add_argument("task", type=json.loads)  # for this script itself
+    return parser.parse_args()
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuses what cannot be measured, before anything is; makes tuples of the lists."""
+    if args.model not in IMAGES_PER_STEP:
+        raise ValueError(f"`--model` is one of {', '.join(IMAGES_PER_STEP)}. Received: --model {args.model}")
+    if args.steps < 1:
+        raise ValueError(f"`--steps` must be at least 1. Received: --steps {args.steps}")
+    if args.alternations < (least := 1 if args.quick else MIN_ALTERNATIONS):
+        fix = "" if args.quick else " (--quick allows fewer, for a trial)"
+        raise ValueError(
+            f"`--alternations` must be at least {least}{fix}. Received: --alternations {args.alternations}"
+        )
+    installed = [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
+    args.backends = ",".join(installed) if args.backends is None else args.backends
+    for option, known in (("backends", BACKENDS), ("precisions", PRECISIONS)):
+        given = getattr(args, option)
+        if set(given.split(",")) - set(known):
+            raise ValueError(f"`--{option}` takes some of {','.join(known)}. Received: --{option} {given}")
+        setattr(args, option, tuple(dict.fromkeys(given.split(","))))
+    if missing := sorted({"torch", *args.backends} - set(installed)):
+        received = ",".join(args.backends)
+        raise ValueError(
+            f"Install {' and '.join(missing)} (the plain loops need torch). Received: --backends {received}"
+        )
+    if args.output and (args.output.is_dir() or not args.output.absolute().parent.is_dir()):
+        raise ValueError(f"`--output` must be a file in a folder that exists. Received: --output {args.output}")
+
+
+def main() -> None:
+    args = arguments()
+    if args.command == "worker":
+        (run_plain if "form" in args.task else run_ganzoo)(**args.task)
+    try:
+        check(args)
+        measured = report(args, measure(args))
+    except (ValueError, RuntimeError) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ValueError) else 1)
+    show(measured)
+    if args.output:
+        args.output.write_text(json.dumps(measured, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""Plain PyTorch training loops of ganzoo's DCGAN and WGAN-GP for 28x28 images: what `benchmark.py` compares with.
+
+They are written as most people write them: a module, two optimizers and a loop, without ganzoo and Keras.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def build_generator(latent_dim: int, width: int, biases: bool = True) -> nn.Sequential:
+    """Latents (batch, latent_dim, 1, 1) to images (batch, 1, 28, 28) in (-1, 1).
+
+    The layers are those of `ganzoo.networks.dcgan`, but for the way in: ganzoo's dense layer and reshape are here, as
+    in the PyTorch examples, a 7x7 transposed convolution of one pixel. The arithmetic is the same.
+
+    Args:
+        latent_dim: int, length of a latent vector.
+        width: int, channels before the last layer.
+        biases: whether the layers without BatchNorm have a bias, as ganzoo's do and the PyTorch examples' do not.
+    """
+    return initialized(
+        nn.ConvTranspose2d(latent_dim, 2 * width, 7, bias=False),
+        nn.BatchNorm2d(2 * width),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1, bias=biases),
+        nn.Tanh(),
+    )
+
+
+def build_discriminator(width: int, batch_norm: bool = True, biases: bool = True) -> nn.Sequential:
+    """Images (batch, 1, 28, 28) to logits (batch, 1).
+
+    The layers are those of `ganzoo.networks.dcgan`, but for the way out: a 7x7 convolution of a 7x7 map is ganzoo's
+    flattening and dense unit.
+
+    Args:
+        width: int, channels after the first layer.
+        batch_norm: False for the critic of WGAN-GP.
+        biases: see `build_generator`.
+    """
+    return initialized(
+        nn.Conv2d(1, width, 4, stride=2, padding=1, bias=biases),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=biases and not batch_norm),
+        *([nn.BatchNorm2d(2 * width)] if batch_norm else []),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(2 * width, 1, 7, bias=biases),
+        nn.Flatten(),
+    )
+
+
+def initialized(*layers: nn.Module) -> nn.Sequential:
+    """The layers in a row, kernels from N(0, .02) and BatchNorm's scales from N(1, .02)."""
+    for layer in layers:
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)):
+            nn.init.normal_(layer.weight, float(isinstance(layer, nn.BatchNorm2d)), 0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return nn.Sequential(*layers)
+
+
+class PlainLoop:
+    """Networks, optimizers and settings of a loop; `step` is the algorithm's.
+
+    Attributes:
+        images_per_step: int, real images that a step takes.
+        generator, discriminator: the networks.
+
+    Args:
+        channels_last: keep weights and images in torch's channels_last format.
+        autocast: compute in bfloat16 where autocast does.
+        biases: see `build_generator`.
+        width: int, channels at the finest level.
+        batch_size: int, images of one discriminator update; by default the algorithm's.
+        seed: int, for all randomness.
+    """
+
+    latent_dim: int
+    batch_size: int
+    discriminator_steps = 1
+    batch_norm = True
+    adam: dict
+
+    def __init__(
+        self,
+        *,
+        channels_last: bool = False,
+        autocast: bool = False,
+        biases: bool = True,
+        width: int = 64,
+        batch_size: int | None = None,
+        seed: int = 0,
+    ):
+        torch.manual_seed(seed)
+        self.autocast, self.batch_size = autocast, batch_size or self.batch_size
+        self.images_per_step = self.batch_size * self.discriminator_steps
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.placement = dict(device=DEVICE, memory_format=layout)
+        self.generator = build_generator(self.latent_dim, width, biases).to(**self.placement)
+        self.discriminator = build_discriminator(width, self.batch_norm, biases).to(**self.placement)
+        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), **self.adam)
+        self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), **self.adam)
+
+    def precision(self):
+        """A new context for each update: autocast remembers its copies of the weights until the context ends."""
+        return torch.autocast(DEVICE, torch.bfloat16) if self.autocast else contextlib.nullcontext()
+
+    def fake(self) -> torch.Tensor:
+        """A batch of images from fresh latents."""
+        return self.generator(torch.randn(self.batch_size, self.latent_dim, 1, 1, device=DEVICE))
+
+    def step(self, images: torch.Tensor) -> None:
+        """One training step on `images_per_step` real images, float32 (n, 1, 28, 28) in [-1, 1]."""
+        raise NotImplementedError
+
+
+class PlainDCGAN(PlainLoop):
+    """DCGAN with the losses of Goodfellow et al. 2014: one update of the discriminator, then one of the generator.
+
+    Args:
+        reuse: let the generator learn from the images that the discriminator has just seen, as in the PyTorch examples,
+            instead of from new ones.
+        **kwargs: see `PlainLoop`.
+    """
+
+    latent_dim, batch_size = 100, 128
+    adam = dict(lr=2e-4, betas=(0.5, 0.999))
+
+    def __init__(self, *, reuse: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.reuse = reuse
+
+    def step(self, images: torch.Tensor) -> None:
+        real = images.to(**self.placement)
+        ones, zeros = (torch.full((self.batch_size, 1), label, device=DEVICE) for label in (1.0, 0.0))
+        self.discriminator_optimizer.zero_grad()
+        with self.precision():
+            fake = self.fake()
+            real_logits, fake_logits = self.discriminator(real).float(), self.discriminator(fake.detach()).float()
+        loss = F.binary_cross_entropy_with_logits(real_logits, ones)
+        (loss + F.binary_cross_entropy_with_logits(fake_logits, zeros)).backward()
+        self.discriminator_optimizer.step()
+
+        self.generator_optimizer.zero_grad()
+        with self.precision():
+            logits = self.discriminator(fake if self.reuse else self.fake()).float()
+        F.binary_cross_entropy_with_logits(logits, ones).backward()
+        self.generator_optimizer.step()
+
+
+class PlainWGANGP(PlainLoop):
+    """WGAN-GP, Algorithm 1 of Gulrajani et al. 2017: five updates of the critic, then one of the generator."""
+
+    latent_dim, batch_size = 128, 64
+    discriminator_steps = 5
+    batch_norm = False
+    adam = dict(lr=1e-4, betas=(0.0, 0.9))
+    penalty_weight = 10.0
+
+    def step(self, images: torch.Tensor) -> None:
+        for real in images.to(**self.placement).split(self.batch_size):
+            self.update_critic(real)
+        self.generator_optimizer.zero_grad()
+        with self.precision():
+            scores = self.discriminator(self.fake()).float()
+        (-scores.mean()).backward()
+        self.generator_optimizer.step()
+
+    def update_critic(self, real: torch.Tensor) -> None:
+        """One update of the critic on a batch of real and as many generated images."""
+        self.discriminator_optimizer.zero_grad()
+        with self.precision():
+            with torch.no_grad():
+                fake = self.fake()
+            epsilon = torch.rand(self.batch_size, 1, 1, 1, device=DEVICE)
+            points = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
+            scores = self.discriminator(points).float()
+            distance = self.discriminator(fake).float().mean() - self.discriminator(real).float().mean()
+        (gradient,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
+        penalty = ((gradient.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
+        (distance + self.penalty_weight * penalty).backward()
+        self.discriminator_optimizer.step()
+
+
+LOOPS = {"dcgan": PlainDCGAN, "wgan_gp": PlainWGANGP}
+
+
+def train_plain_dcgan(images: np.ndarray, epochs: int, seed: int, num_samples: int = 10_000) -> np.ndarray:
+    """Trains the DCGAN of the PyTorch examples at 28x28 and draws from its last state.
+
+    As in the examples, the generator learns from the images that the discriminator has just seen, the layers without
+    BatchNorm have no bias and no weights are averaged.
+
+    Args:
+        images: uint8 (n, 28, 28, 1), at least 128 of them.
+        epochs: int, passes over the images, each in a new order; the incomplete batch at the end is left out.
+        seed: int, for all randomness.
+        num_samples: int, how many images to draw.
+
+    Returns:
+        uint8 (num_samples, 28, 28, 1).
+
+    Raises:
+        ValueError: images of another shape or dtype, or fewer than a batch.
+
+    Example:
+
+        >>> samples = train_plain_dcgan(images, epochs=15, seed=0)
+    """
+    loop = PlainDCGAN(reuse=True, biases=False, seed=seed)
+    if images.shape[1:] != (28, 28, 1) or images.dtype != np.uint8 or len(images) < loop.batch_size:
+        raise ValueError(
+            f"`images` must be uint8 of shape (n, 28, 28, 1) with n of at least {loop.batch_size}. "
+            f"Received: images of shape {images.shape} and dtype {images.dtype}"
+        )
+    real = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    for _ in range(epochs):
+        for chosen in torch.randperm(len(real)).split(loop.batch_size):
+            if len(chosen) == loop.batch_size:
+                loop.step(real[chosen])
+    loop.generator.eval()
+    with torch.no_grad():
+        drawn = torch.cat([loop.fake().cpu() for _ in range(0, num_samples, loop.batch_size)])[:num_samples]
+    return ((drawn + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
