@@ -16,8 +16,8 @@ PACKAGE = ROOT / "ganzoo"
 FRAMEWORKS = {"tensorflow", "jax", "torch"}
 ORDER = (  # each part imports only from parts further up
     {"backend", "registry", "schedules"},
-    {"layers", "losses", "optimizer", "data", "plot"},
-    {"feed", "networks", "weights", "export"},
+    {"layers", "losses", "optimizer", "data"},
+    {"feed", "networks", "weights", "export", "plot"},
     {"base"},
     {"gan", "callbacks"},
     {"models"},

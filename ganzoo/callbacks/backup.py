@@ -78,7 +78,9 @@ class Backup(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         steps = self._begin + batch + 1  # `batch` counts from 0 where this run entered the epoch
-        if self.save_freq != "epoch" and steps // self.save_freq > self._steps // self.save_freq:
+        # Not at an epoch's last step: `on_epoch_end` saves when the other callbacks have seen the end too.
+        due = self.save_freq != "epoch" and steps // self.save_freq > self._steps // self.save_freq
+        if due and steps < self._settings["steps_per_epoch"]:
             self._save(self._epoch, steps)
         self._steps = steps
 
