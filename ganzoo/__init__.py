@@ -7,7 +7,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.util
+import sys
 
 __version__ = "0.1.0"
 
@@ -41,3 +44,36 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _AfterKeras:
+    """Imports ganzoo's models once Keras is imported, so that `keras.saving.load_model` knows their classes.
+
+    Importing Keras here instead would cost seconds where it is not used, and fix its backend too early.
+    """
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "keras":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                _register_models()
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+def _register_models() -> None:
+    with contextlib.suppress(ImportError):  # Keras on a backend that ganzoo does not know: not its business here
+        importlib.import_module("ganzoo.models")
+
+
+if "keras" in sys.modules:
+    _register_models()
+else:
+    sys.meta_path.insert(0, _AfterKeras())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import inspect
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -12,7 +14,7 @@ from keras import ops
 
 from ganzoo import backend
 from ganzoo.data.preprocessing import to_uint8
-from ganzoo.feed import make_feed
+from ganzoo.feed import Feed, is_array, make_feed
 from ganzoo.optimizer import PlayerOptimizers
 
 __all__ = ["BaseGAN"]
@@ -38,6 +40,8 @@ class BaseGAN(backend.StepMixin, keras.Model):
         ValueError: the networks do not fit together, or the policy is not supported.
     """
 
+    extra_logs: tuple[str, ...] = ()
+    arguments: dict = {}
     evaluation_metrics: tuple[str, ...] = ("real_accuracy", "fake_accuracy")
 
     def __init__(
@@ -58,16 +62,12 @@ class BaseGAN(backend.StepMixin, keras.Model):
             )
         if not 0 <= ema_decay < 1:
             raise ValueError(f"`ema_decay` must lie in [0, 1). Received: ema_decay={ema_decay}")
+        _check_seed(seed)
         self.ema_decay, self.seed = float(ema_decay), seed
         with _policy(self.dtype_policy):
             self.generator = _build(generator, "generator")
             self.discriminator = _build(discriminator, "discriminator")
             self.generator_ema = _copy(self.generator, generator)
-        self.custom_networks = tuple(
-            name
-            for name, given in (("generator", generator), ("discriminator", discriminator))
-            if isinstance(given, keras.Model)
-        )
         self.latent_dim = int(self.generator.input_shape[-1])
         self.image_shape = tuple(self.generator.output_shape[1:])
         self._check_networks()
@@ -94,7 +94,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
     @property
     def moving_averages(self) -> dict[str, keras.Model]:
         """The networks that follow those of the same name in `networks` as moving averages."""
-        return {"generator": self.generator_ema}
+        return {name: self.generator_ema for name, network in self.networks.items() if network is self.generator}
 
     def call(self, latents, training: bool = False):
         """Latents (batch, latent_dim) to float32 images in [-1, 1], with the averaged weights unless training."""
@@ -120,6 +120,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             >>> images = ganzoo.load("dcgan-mnist").generate(16, seed=0)   # uint8 (16, 28, 28, 1)
         """
         _check_positive(n=n, batch_size=batch_size)
+        _check_seed(seed)
         if labels is not None:
             raise ValueError(f"{type(self).__name__} knows no classes: leave `labels` out. Received: labels={labels!r}")
         latents = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype="float32")
@@ -164,11 +165,16 @@ class BaseGAN(backend.StepMixin, keras.Model):
         if unknown := sorted(set(given) - set(self.players())):
             raise ValueError(f"Unknown players {unknown}; this model has {list(self.players())}.")
         chosen = {**self.default_optimizers(), **{p: keras.optimizers.get(o) for p, o in given.items()}}
+        if missing := [player for player in self.players() if chosen.get(player) is None]:
+            raise ValueError(f"No optimizer for {missing}: name it in compile, or in the variant's default_optimizers.")
+        for network in self.networks.values():
+            _fix_seeds(network)
         composite = PlayerOptimizers({player: chosen[player] for player in self.players()})
         composite.build_players(
             {p: [v for n in networks for v in n.trainable_variables] for p, networks in self.players().items()}
         )
-        names = ["loss", *(f"{player}_loss" for player in self.players()), *self.evaluation_metrics]
+        losses = [f"{player}_loss" for player in self.players()]
+        names = ["loss", *losses, *self.extra_logs, *self.evaluation_metrics]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         super().compile(
             optimizer=composite,
@@ -176,6 +182,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
         )
+        self.compile_settings = self.get_compile_config()  # before any callback moves a learning rate
 
     def get_compile_config(self):
         if not self.compiled:
@@ -225,7 +232,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             validation_data: anything that `evaluate` takes.
             validation_batch_size: int, for `validation_data`.
             allow_nonnegative: do not refuse float images that are never negative.
-            **kwargs: ``verbose``, ``validation_steps``, ``validation_freq`` as in Keras.
+            **kwargs: ``verbose``, ``validation_steps``, ``validation_freq`` as in Keras; others are refused.
 
         Returns:
             A `keras.callbacks.History`; ``loss`` is the sum of the players' losses.
@@ -233,9 +240,14 @@ class BaseGAN(backend.StepMixin, keras.Model):
         Raises:
             ValueError, TypeError: images that the model cannot train on, with the fix; before the first step.
         """
+        if unknown := sorted(set(kwargs) - {"verbose", "validation_steps", "validation_freq"}):
+            raise ValueError(f"fit of a GAN does not take {unknown}: see help(ganzoo.GAN.fit).")
         if not self.compiled:
             self.compile()
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
+        for callback in callbacks:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise ValueError(f"`callbacks` takes keras.callbacks.Callback objects. Received: {callback!r}")
         feed = make_feed(
             x,
             image_shape=self.image_shape,
@@ -249,24 +261,38 @@ class BaseGAN(backend.StepMixin, keras.Model):
         for callback in callbacks:
             if hasattr(callback, "resume"):
                 settings = {"batch_size": batch_size, "steps_per_epoch": len(feed), "shuffle": shuffle}
-                initial_epoch, skip = callback.resume(self, settings) or (initial_epoch, skip)
+                if (state := callback.resume(self, settings)) is not None:
+                    initial_epoch, skip = state
+                    feed.catch_up(initial_epoch * len(feed))
         if validation_data is not None:
-            kwargs["validation_data"] = self._evaluation_feed(validation_data, validation_batch_size or batch_size)
+            kwargs["validation_data"] = self._evaluation_feed(
+                validation_data, validation_batch_size, allow_nonnegative, default=batch_size
+            )
         if not skip:
             return super().fit(
                 feed, epochs=epochs, callbacks=callbacks, shuffle=False, initial_epoch=initial_epoch, **kwargs
             )
-        verbose = kwargs.get("verbose", "auto")
+        verbose, rest = kwargs.get("verbose", "auto"), feed.rest(skip)
+        feed.catch_up((initial_epoch + 1) * len(feed))
         with _OneTraining(callbacks, model=self, epochs=epochs, steps=len(feed), verbose=verbose) as callbacks:
             for part, begin, end in (
-                (feed.rest(skip), initial_epoch, initial_epoch + 1),
+                (rest, initial_epoch, initial_epoch + 1),
                 (feed, initial_epoch + 1, epochs),
             ):
                 if begin < epochs and not (part is feed and self.stop_training):
                     super().fit(part, epochs=end, callbacks=callbacks, shuffle=False, initial_epoch=begin, **kwargs)
         return self.history
 
-    def evaluate(self, x=None, y=None, *, batch_size: int | None = None, return_dict: bool = True, **kwargs):
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        *,
+        batch_size: int | None = None,
+        return_dict: bool = True,
+        allow_nonnegative: bool = False,
+        **kwargs,
+    ):
         """Losses on given images and fresh latents, and how often the discriminator is right. Updates nothing.
 
         The latents come from a seed of their own, the same at every call.
@@ -276,6 +302,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             y: ignored by models without classes.
             batch_size: int, for arrays (32 by default). A last smaller batch counts as a batch.
             return_dict: bool, as in Keras; here True by default.
+            allow_nonnegative: as for `fit`.
             **kwargs: ``verbose``, ``steps``, ``callbacks`` as in Keras.
 
         Returns:
@@ -284,7 +311,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
         if not self.compiled:
             self.compile()
         if kwargs.get("_use_cached_eval_dataset") is None:
-            x = self._evaluation_feed(x, batch_size)
+            x = self._evaluation_feed(x, batch_size, allow_nonnegative)
         self.evaluation_seed.state.assign([int(ops.convert_to_numpy(self.evaluation_seed.state)[0]), 0])
         return super().evaluate(x, return_dict=return_dict, **kwargs)
 
@@ -314,10 +341,16 @@ class BaseGAN(backend.StepMixin, keras.Model):
         reals = tuple(reals) if isinstance(reals, (tuple, list)) else (reals,)
         return tuple(_to_unit_range(real) for real in reals)
 
-    def _evaluation_feed(self, x, batch_size):
-        if isinstance(x, keras.utils.PyDataset) and type(x).__module__ == make_feed.__module__:
+    def _evaluation_feed(self, x, batch_size, allow_nonnegative, default=None):
+        if isinstance(x, Feed):
             return x
-        return make_feed(x, image_shape=self.image_shape, batch_size=batch_size, keep_rest=True)
+        return make_feed(
+            x,
+            image_shape=self.image_shape,
+            batch_size=batch_size or (default if is_array(x) else None),
+            keep_rest=True,
+            allow_nonnegative=allow_nonnegative,
+        )
 
     def _order(self) -> tuple[int, int]:
         """What an epoch's order of images depends on."""
@@ -340,16 +373,19 @@ class BaseGAN(backend.StepMixin, keras.Model):
     def get_config(self):
         config = {**self.arguments, "ema_decay": self.ema_decay, "seed": self.seed, "name": self.name}
         config["dtype"] = keras.saving.serialize_keras_object(self.dtype_policy)
-        for name in self.custom_networks:
-            config[name] = keras.saving.serialize_keras_object(self.networks[name])
+        for name in ("generator", "discriminator"):  # whoever made them: the user, or the variant from its arguments
+            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
         return config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = dict(config)
+        config = copy.deepcopy(config)  # Keras takes it apart
         for key in ("generator", "discriminator", "dtype"):
             if isinstance(config.get(key), dict):
                 config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
+        parameters = inspect.signature(cls.__init__).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):  # a variant that makes its own networks
+            config = {key: value for key, value in config.items() if key in parameters}
         return cls(**config)
 
     def _seed_states(self) -> list:
@@ -371,7 +407,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
     # Checks ----------------------------------------------------------------------------------------------------------
 
     def _check_networks(self) -> None:
-        if len(self.generator.input_shape) != 2:
+        if len(self.generator.input_shape) != 2 or not self.generator.input_shape[-1]:
             raise ValueError(
                 "The generator must take latents of shape (batch, latent_dim). "
                 f"Received: a generator with input shape {self.generator.input_shape}"
@@ -386,6 +422,13 @@ class BaseGAN(backend.StepMixin, keras.Model):
             )
 
     def _track(self, losses: dict, others: Mapping = {}) -> dict:
+        losses, others = dict(losses), {**{name: losses[name] for name in self.extra_logs if name in losses}, **others}
+        losses = {name: loss for name, loss in losses.items() if name not in others}
+        if set(losses) != set(self.players()):
+            raise ValueError(
+                f"`update` returns a loss for each of the players {list(self.players())}, and what is named in "
+                f"`extra_logs`. Received: {list(losses)}"
+            )
         values = {"loss": sum(losses.values()), **{f"{player}_loss": loss for player, loss in losses.items()}, **others}
         for name, value in values.items():
             self.trackers[name].update_state(value)
@@ -398,6 +441,14 @@ class BaseGAN(backend.StepMixin, keras.Model):
     def get_metrics_result(self):
         """The trackers that were updated since the last reset: `fit` logs no accuracy, `evaluate` does."""
         return {m.name: m.result() for m in self.metrics if float(ops.convert_to_numpy(m.count)) > 0}
+
+
+def _fix_seeds(network: keras.Model) -> None:
+    """Makes layers without a seed draw from their own generator on torch too, so that their masks can be resumed."""
+    for layer in network._flatten_layers():
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None and getattr(generator, "_initial_seed", 0) is None:
+            generator._initial_seed = int(ops.convert_to_numpy(generator.state)[0])
 
 
 def _build(network: Network, role: str) -> keras.Model:
@@ -473,3 +524,8 @@ def _check_positive(**values) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+
+
+def _check_seed(seed) -> None:
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
+        raise ValueError(f"`seed` must be an integer, at least 0, or None. Received: seed={seed!r}")

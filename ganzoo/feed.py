@@ -36,6 +36,9 @@ class Feed(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.num_batches
 
+    def catch_up(self, steps: int) -> None:
+        """Tells the feed that ``steps`` baskets of it were used before an interruption."""
+
     def rest(self, skip: int) -> Feed:
         """What is left of an epoch after its first ``skip`` baskets: for the epoch in which a training resumes."""
         rest = copy.copy(self)
@@ -121,6 +124,7 @@ class StreamFeed(Feed):
         self._ready: dict[int, tuple] = {}  # items that were made before they were asked for
         self._next = 0
         self._peeking = True
+        self._behind = 0  # baskets to pass over before the first one
         self._lock = threading.Lock()
         super().__init__(length)
 
@@ -134,6 +138,9 @@ class StreamFeed(Feed):
 
     def __getitem__(self, index: int):
         with self._lock:
+            for _ in range(self._behind):
+                self._pull()
+            self._behind = 0
             index += self._skip
             while self._next <= index:
                 self._ready[self._next] = self._pull()
@@ -143,6 +150,9 @@ class StreamFeed(Feed):
             basket = self._ready.pop(index)
             self._ready = {i: ready for i, ready in self._ready.items() if i > index}  # forgets skipped ones
             return (basket,)
+
+    def catch_up(self, steps: int) -> None:
+        self._behind = 0 if self._restart else steps
 
     def _pull(self) -> tuple:
         for _ in range(2):  # the second try starts a new pass
@@ -200,10 +210,14 @@ def make_feed(
         nonnegative = True  # the range is known to begin below 0: a later batch may be all bright
         return images
 
-    if isinstance(x, tuple) and x and _is_array(x[0]):
+    if isinstance(x, tuple) and x and is_array(x[0]):
         x = x[0]  # (images, labels)
-    if _is_array(x):
+    if is_array(x):
         return ArrayFeed(check(x), batch_size or 32, basket, order, keep_rest, steps)
+    if x is None or isinstance(x, (str, bytes, int, float)):
+        raise _no_data(x)
+    if isinstance(x, (list, tuple)) and x and is_array(x[0]) and len(x[0].shape) == len(image_shape):
+        raise ValueError(f"A list of single images must become one array: `np.stack(x)`. Received: a list of {len(x)}")
     if batch_size is not None:
         raise ValueError(
             "`batch_size` is for arrays; this data comes in batches of its own. Leave `batch_size` out. "
@@ -223,7 +237,7 @@ def make_feed(
     return StreamFeed(batches, basket, length, restart=steps is None)
 
 
-def _is_array(x) -> bool:
+def is_array(x) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, keras.utils.PyDataset)
 
 
@@ -258,6 +272,14 @@ def _iterate(x):
         yield from x
 
 
+def _no_data(x) -> TypeError:
+    return TypeError(
+        "The data must be an array of images, a tf.data.Dataset, a keras.utils.PyDataset or a "
+        "torch.utils.data.DataLoader (ganzoo.data.load reads files and folders). "
+        f"Received: x={x!r:.100} of type {type(x).__name__}"
+    )
+
+
 def _is_tf_dataset(x) -> bool:
     return hasattr(x, "as_numpy_iterator") and hasattr(x, "cardinality")
 
@@ -277,10 +299,7 @@ def _count(x) -> int:
         except TypeError:
             return sum(1 for _ in x)
     else:
-        raise TypeError(
-            "The data must be an array of images, a tf.data.Dataset, a keras.utils.PyDataset or a "
-            f"torch.utils.data.DataLoader. Received: x of type {type(x).__name__}"
-        )
+        raise _no_data(x)
     if number is None:
         raise ValueError("This data never ends: say how long an epoch is with `steps_per_epoch=`.")
     return number

@@ -49,6 +49,10 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
         for player, optimizer in zip(self.players, self.optimizers):
             if not optimizer.built:
                 optimizer.build(variables[player])
+            elif [id(v) for v in optimizer._trainable_variables] != [id(v) for v in variables[player]]:
+                raise ValueError(
+                    f"The {player}'s optimizer belongs to another model, whose moments it holds: make a new one."
+                )
 
     def build(self, variables):
         """Nothing left to do: `build_players` knows whose variables are whose, Keras' trainers do not."""

@@ -46,10 +46,11 @@ def train(
 ) -> GAN:
     """Trains a preset's model as its recipe says, in a folder from which an interrupted training resumes.
 
-    Killed or stopped at any moment, the training goes on where it was when the same call is made again, and ends as
-    if it had not been interrupted. The folder then holds `weights.safetensors` (float32), `model.keras` (optimizers
-    and all), `log.csv` (a row per epoch), `samples/` (a sheet of images per epoch), `samples.png` (64 images of the
-    final model) and `training.json` (what was trained, how and on what).
+    Killed or stopped at any moment, the training goes on where it was when the same call is made again, and ends with
+    the same model as if it had not been interrupted (the log's row of that epoch counts the steps after it). The folder
+    then holds `weights.safetensors` (float32), `model.keras` (optimizers and all), `log.csv` (a row per epoch),
+    `samples/` (a sheet of images per epoch), `samples.png` (64 images of the final model) and `training.json` (what was
+    trained, how and on what).
 
     Args:
         preset: A preset's name, or the path of a recipe of your own (`.yaml`).
@@ -223,12 +224,15 @@ def _begin(folder: Path, record: dict[str, Any], resume: bool) -> dict[str, Any]
     path = folder / RECORD
     if path.is_file() and resume:
         before = read_record(folder)
-        if changes := differences(before["settings"], record["settings"]):
+        changes = differences(before["settings"], record["settings"])
+        begun = before["finished"] or any((folder / name).exists() for name in (BACKUP, LOG, SAMPLES))
+        if changes and begun:
             raise ValueError(
                 f"The training in {folder} was begun with other settings: {'; '.join(changes)}. Go on with those, "
                 "choose another folder, or start afresh with resume=False (on the command line --overwrite)."
             )
-        return before
+        if begun:
+            return before
     _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write_record(folder, record)

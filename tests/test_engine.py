@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +15,8 @@ from keras import ops
 import ganzoo
 from ganzoo import losses
 from ganzoo.backend import BACKEND
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def tiny(model=ganzoo.DCGAN, **kwargs):
@@ -52,6 +59,7 @@ def test_a_third_player_needs_no_change_of_the_engine(images, tmp_path):
     model = tiny(ThreePlayerGAN)
     before = {name: values(network.weights) for name, network in model.networks.items()}
     assert set(before) == {"encoder", "discriminator", "generator"}
+    model.compile({"encoder": keras.optimizers.Adam(1e-2)})
     history = model.fit(images, batch_size=8, epochs=2, verbose=0).history
     assert set(history) == {"loss", "encoder_loss", "discriminator_loss", "generator_loss"}
     assert history["encoder_loss"][1] < history["encoder_loss"][0]
@@ -244,3 +252,121 @@ def test_seeds_do_not_share_their_numbers():
     second = [ops.convert_to_numpy(b.latents(4)) for _ in range(3)]
     assert not any(np.array_equal(x, y) for x in first for y in second)
     assert np.array_equal(first[0], ops.convert_to_numpy(tiny(seed=0).latents(4)))
+
+
+class JointGAN(ganzoo.DCGAN):
+    """A second network in each player, as InfoGAN's Q beside its generator."""
+
+    extra_logs = ("code",)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.q = keras.Sequential(
+            [keras.Input(self.image_shape), keras.layers.Flatten(), keras.layers.Dense(1)], name="q"
+        )
+
+    def players(self):
+        return {"discriminator": [self.discriminator], "generator": [self.generator, self.q]}
+
+    def generator_loss(self, fake, training):
+        return super().generator_loss(fake, training) + 0.1 * ops.mean(ops.square(self.q(fake) - 1.0))
+
+    def update(self, reals, training):
+        return {**super().update(reals, training), "code": ops.convert_to_tensor(2.5)}
+
+
+def test_a_player_of_two_networks_and_an_extra_log(images):
+    model = tiny(JointGAN)
+    before = values(model.q.weights)
+    history = model.fit(images, batch_size=8, steps_per_epoch=2, verbose=0).history
+    assert not same(before, model.q.weights)
+    assert history["code"] == [2.5]
+    assert history["loss"][0] == pytest.approx(
+        history["generator_loss"][0] + history["discriminator_loss"][0], abs=1e-5
+    )
+    assert set(model.networks) == {"discriminator", "generator/generator", "generator/q"}
+    assert model.moving_averages == {"generator/generator": model.generator_ema}
+    assert not same(values(model.generator.weights), model.generator_ema.weights)
+
+
+def soft_generator():
+    latents = keras.Input((4,), name="latents")
+    x = keras.layers.LeakyReLU(0.5, name="soft")(keras.layers.Dense(256, name="dense")(latents))
+    return keras.Model(latents, keras.layers.Reshape((16, 16, 1), name="image")(keras.ops.tanh(x)), name="generator")
+
+
+def test_networks_given_as_functions_are_saved(images, tmp_path):
+    model = tiny(generator=soft_generator)
+    model.fit(images, batch_size=8, steps_per_epoch=2, verbose=0)
+    model.save(tmp_path / "own.keras")
+    again = keras.saving.load_model(tmp_path / "own.keras")
+    assert [type(layer) for layer in again.generator.layers] == [type(layer) for layer in model.generator.layers]
+    np.testing.assert_array_equal(again.generate(4, seed=0), model.generate(4, seed=0))
+
+
+def test_spectral_normalisation_is_saved(images, tmp_path):
+    model = tiny(spectral_norm=True)
+    model.fit(images, batch_size=8, steps_per_epoch=2, verbose=0)
+    model.save(tmp_path / "spectral.keras")
+    again = keras.saving.load_model(tmp_path / "spectral.keras")
+    assert again.evaluate(images, verbose=0) == pytest.approx(model.evaluate(images, verbose=0), abs=1e-5)
+
+
+def test_an_optimizer_belongs_to_one_model(images):
+    optimizers = {"generator": keras.optimizers.Adam(), "discriminator": keras.optimizers.Adam()}
+    model = tiny()
+    model.compile(optimizers)
+    model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0)
+    model.compile(optimizers)  # again for the same model
+    with pytest.raises(ValueError, match="another model"):
+        tiny().compile(optimizers)
+    with pytest.raises(ValueError, match="No optimizer"):
+        tiny().compile({"generator": None})
+
+
+def test_validation_data_may_be_of_another_kind(images):
+    batches = [images[:8], images[8:16]]
+    history = tiny().fit(images, batch_size=8, steps_per_epoch=1, verbose=0, validation_data=batches).history
+    assert np.isfinite(history["val_loss"]).all()
+    bright = np.ones((16, 16, 16, 1), "float32") * 0.5
+    model = tiny()
+    model.fit(bright, batch_size=8, verbose=0, validation_data=bright, allow_nonnegative=True)
+    model.evaluate(bright, verbose=0, allow_nonnegative=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"callbacks": ["Backup"]}, "Callback objects"),
+        ({"callbacks": keras.callbacks.TerminateOnNaN}, "Callback objects"),
+        ({"class_weight": {0: 1.0}}, "class_weight"),
+        ({"validation_split": 0.1}, "validation_split"),
+    ],
+)
+def test_arguments_of_fit_that_are_refused(arguments, message, images):
+    with pytest.raises(ValueError, match=message):
+        tiny().fit(images, batch_size=8, verbose=0, **arguments)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True, "a"])
+def test_seeds_are_checked(seed):
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
+        tiny(seed=seed)
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
+        tiny().generate(1, seed=seed)
+
+
+@pytest.mark.parametrize("order", ["import ganzoo, keras", "import keras, ganzoo"])
+def test_a_saved_model_loads_in_a_process_that_only_imports_ganzoo(order, images, tmp_path):
+    from ganzoo.presets import Schedule, Training
+    from ganzoo.training import compile_for
+
+    model = tiny()
+    compile_for(model, Training(epochs=1, batch_size=8, schedule=Schedule(hold=0.5)), num_steps=10)
+    model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    code = f"{order}; print(keras.saving.load_model('model.keras').generate(2, seed=0).mean())"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert float(done.stdout) == pytest.approx(model.generate(2, seed=0).mean(), abs=0.5)

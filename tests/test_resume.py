@@ -97,6 +97,42 @@ def test_resume_of_ready_made_batches(images, tmp_path):
     assert_same(state(straight), state(resumed))
 
 
+def test_resume_of_batches_that_go_on_over_epochs(images, tmp_path):
+    batches = [images[i : i + 8] for i in range(0, 40, 8)]  # five; an epoch is three
+    straight = tiny()
+    straight.fit(batches, epochs=4, steps_per_epoch=3, verbose=0)
+    for at in [(0, 1), (2, 2)]:
+        with pytest.raises(KeyboardInterrupt):
+            callbacks = [Backup(tmp_path / "b", 1), Crash(*at)]
+            tiny().fit(batches, epochs=4, steps_per_epoch=3, verbose=0, callbacks=callbacks)
+    resumed = tiny()
+    resumed.fit(batches, epochs=4, steps_per_epoch=3, verbose=0, callbacks=[Backup(tmp_path / "b", 1)])
+    assert_same(state(straight), state(resumed))
+
+
+def test_resume_with_dropout_that_has_no_seed(images, tmp_path):
+    def own():
+        keras.utils.set_random_seed(7)
+        layers = [keras.layers.Flatten(), keras.layers.Dropout(0.3), keras.layers.Dense(1)]
+        return tiny(discriminator=keras.Sequential([keras.Input((16, 16, 1)), *layers]))
+
+    straight = own()
+    straight.fit(images[:32], batch_size=8, epochs=2, verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        own().fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "b", 1), Crash(0, 1)])
+    resumed = own()
+    resumed.fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "b", 1)])
+    assert_same(state(straight), state(resumed))
+
+
+def test_fit_goes_on_after_a_callback_moved_the_rates(images, tmp_path):
+    model, schedule = tiny(), keras.callbacks.LearningRateScheduler(lambda epoch: 1e-3 / (1 + epoch))
+    for epochs in (1, 2):
+        callbacks = [schedule, Backup(tmp_path / "b")]
+        history = model.fit(images[:32], batch_size=8, epochs=epochs, verbose=0, callbacks=callbacks)
+    assert history.epoch == [1]
+
+
 def test_backup_and_restore_of_keras_at_epoch_boundaries(images, tmp_path):
     straight = tiny()
     straight.fit(images[:32], batch_size=8, epochs=3, verbose=0)

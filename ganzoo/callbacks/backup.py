@@ -17,12 +17,15 @@ class Backup(keras.callbacks.Callback):
 
     Killed at any moment and started again with the same command, training ends with the same weights, optimizer
     slots, averages and random states as if it had never stopped, also from the middle of an epoch (for data from
-    arrays, and for other data that gives the same batches in the same order at each pass). The file is written beside
+    arrays, and for other data that gives the same batches in the same order at each pass; with `steps_per_epoch` such
+    data is read again from its begin up to where it was). The file is written beside
     and renamed, so there is always a whole one. It stays when training is done: a later `fit` with more epochs
     continues.
 
     The metrics that `fit` logs for the epoch of the interruption count only the steps after it. Other callbacks keep
-    their own state (`EarlyStopping`'s patience, for example), which is not in the file.
+    their own state (`EarlyStopping`'s patience, for example), which is not in the file; and for the epoch of the
+    interruption they see `on_epoch_begin` again, so let a `LearningRateScheduler` compute the rate from the epoch's
+    number, not from the rate before.
 
     Args:
         filepath: the file, ``.safetensors`` by custom; its folder is made.
@@ -110,8 +113,8 @@ def _variables(model) -> dict:
 
 
 def _hyperparameters(model) -> dict:
-    config = {key: value for key, value in model.get_config().items() if key not in ("name", *model.custom_networks)}
-    optimizers = model.get_compile_config()["optimizer"]
+    config = {k: v for k, v in model.get_config().items() if k not in ("name", "generator", "discriminator")}
+    optimizers = model.compile_settings["optimizer"]
     return {"model": type(model).__name__, **config, "optimizer": {p: o["config"] for p, o in optimizers.items()}}
 
 
