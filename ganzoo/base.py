@@ -91,6 +91,10 @@ class BaseGAN(backend.StepMixin, keras.Model):
             for network in networks
         }
 
+    def updates_per_step(self, player: str) -> int:
+        """How often a training step moves a player's weights: what the length of a schedule depends on."""
+        return self.discriminator_steps if player == "discriminator" else 1
+
     @property
     def moving_averages(self) -> dict[str, keras.Model]:
         """The networks that follow those of the same name in `networks` as moving averages."""

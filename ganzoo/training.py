@@ -148,7 +148,7 @@ def compile_for(model: GAN, training: Training, num_steps: int) -> None:
         optimizers[player] = keras.optimizers.Adam(**adam.model_dump())
     if training.schedule is not None:
         for player, optimizer in optimizers.items():
-            updates = num_steps * (model.discriminator_steps if player == "discriminator" else 1)
+            updates = num_steps * model.updates_per_step(player)
             rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
             optimizer.learning_rate = HoldThenLinear(rate, round(training.schedule.hold * updates), updates)
     model.compile(optimizers)

@@ -343,6 +343,15 @@ def test_a_wrong_name_in_a_real_process_is_one_line():
     assert done.stderr.count("\n") == 1 and "Did you mean 'dcgan-mnist'" in done.stderr
 
 
+def test_a_training_under_a_schedule_is_drawn_from_in_another_process(zoo, tmp_path):
+    recipe = tmp_path / "scheduled.yaml"
+    recipe.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1).rstrip()[:-1] + ", schedule: {hold: 0.5}}\n")
+    assert run("train", recipe, "-o", tmp_path / "out").exit_code == 0
+    done = process("generate", tmp_path / "out", "-n", "4", "-o", tmp_path / "sheet.png")
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "sheet.png").size[0] >= 32
+
+
 def test_ctrl_c_stops_with_130_and_says_how_to_resume(zoo, tmp_path):
     recipe = tmp_path / "long.yaml"
     recipe.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=100_000))
