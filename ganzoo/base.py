@@ -186,7 +186,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
         )
-        self.compile_settings = self.get_compile_config()  # before any callback moves a learning rate
+        self.optimizer_settings = composite.settings()  # before any callback moves a learning rate
 
     def get_compile_config(self):
         if not self.compiled:
@@ -383,6 +383,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        backend.keep_tensorflow_off_gpu()
         config = copy.deepcopy(config)  # Keras takes it apart
         for key in ("generator", "discriminator", "dtype"):
             if isinstance(config.get(key), dict):

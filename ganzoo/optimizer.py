@@ -54,6 +54,10 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
                     f"The {player}'s optimizer belongs to another model, whose moments it holds: make a new one."
                 )
 
+    def settings(self) -> dict[str, dict]:
+        """The optimizers' hyper-parameters by player, as plain values. Keras' `get_config` would import TensorFlow."""
+        return {player: _settings(self[player]) for player in self.players}
+
     def build(self, variables):
         """Nothing left to do: `build_players` knows whose variables are whose, Keras' trainers do not."""
 
@@ -100,3 +104,17 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
             for player, o in config["optimizers"].items()
         }
         return cls(optimizers, name=config["name"])
+
+
+def _settings(optimizer: keras.optimizers.Optimizer) -> dict:
+    plain = {
+        name: value
+        for name, value in vars(optimizer).items()
+        if isinstance(value, (bool, int, float, str)) and not name.startswith("_") and name not in ("name", "built")
+    }
+    rate = optimizer._learning_rate
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        rate = {"schedule": type(rate).__name__, **rate.get_config()}
+    else:
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    return {"optimizer": type(optimizer).__name__, **plain, "learning_rate": rate}

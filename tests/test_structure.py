@@ -101,7 +101,8 @@ images = np.random.default_rng(0).integers(0, 255, (32, 16, 16, 1), dtype="uint8
 for i in range(16):
     Image.fromarray(images[i, :, :, 0]).save(f"{i}.png")
 model = ganzoo.DCGAN(image_shape=(16, 16, 1), latent_dim=4, width=4)
-model.fit(images, batch_size=8, verbose=0)
+callbacks = [ganzoo.callbacks.Backup("b", 2), ganzoo.callbacks.SampleGrid("s")]
+model.fit(images, batch_size=8, verbose=0, callbacks=callbacks)
 model.fit(ganzoo.data.load_folder(".", 16, "L"), batch_size=8, verbose=0)
 model.evaluate(images, verbose=0)
 model.generate(4)

@@ -113,9 +113,8 @@ def _variables(model) -> dict:
 
 
 def _hyperparameters(model) -> dict:
-    config = {k: v for k, v in model.get_config().items() if k not in ("name", "generator", "discriminator")}
-    optimizers = model.compile_settings["optimizer"]
-    return {"model": type(model).__name__, **config, "optimizer": {p: o["config"] for p, o in optimizers.items()}}
+    own = {"ema_decay": model.ema_decay, "seed": model.seed, "dtype": model.dtype_policy.name}
+    return {"model": type(model).__name__, **model.arguments, **own, "optimizer": model.optimizer_settings}
 
 
 def _read(path: Path):
