@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import signal
@@ -355,13 +354,14 @@ def test_a_training_under_a_schedule_is_drawn_from_in_another_process(zoo, tmp_p
 def test_ctrl_c_stops_with_130_and_says_how_to_resume(zoo, tmp_path):
     recipe = tmp_path / "long.yaml"
     recipe.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=100_000))
-    command = [sys.executable, "-m", "ganzoo.cli", "--backend", keras.config.backend(), "train", recipe, "-o", "out"]
+    start = (  # a job in the background is started without Ctrl-C
+        "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('ganzoo.cli', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", start, "--backend", keras.config.backend(), "train", recipe, "-o", "out"]
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     environment["PYTHONPATH"] = str(ROOT)
-    with_ctrl_c = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # off in background jobs
-    training = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=with_ctrl_c
-    )
+    training = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     while training.poll() is None and not Path("out/backup.safetensors").exists():
         time.sleep(0.01)
     training.send_signal(signal.SIGINT)
