@@ -261,30 +261,33 @@ class BaseGAN(backend.StepMixin, keras.Model):
             steps=steps_per_epoch,
             allow_nonnegative=allow_nonnegative,
         )
-        skip = 0
-        for callback in callbacks:
-            if hasattr(callback, "resume"):
-                settings = {"batch_size": batch_size, "steps_per_epoch": len(feed), "shuffle": shuffle}
-                if (state := callback.resume(self, settings)) is not None:
-                    initial_epoch, skip = state
-                    feed.catch_up(initial_epoch * len(feed))
+        settings = {"batch_size": batch_size, "steps_per_epoch": len(feed), "shuffle": shuffle}
+        initial_epoch, skip = self._resume(callbacks, settings, feed) or (initial_epoch, 0)
         if validation_data is not None:
             kwargs["validation_data"] = self._evaluation_feed(
                 validation_data, validation_batch_size, allow_nonnegative, default=batch_size
             )
-        if not skip:
-            return super().fit(
-                feed, epochs=epochs, callbacks=callbacks, shuffle=False, initial_epoch=initial_epoch, **kwargs
-            )
-        verbose, rest = kwargs.get("verbose", "auto"), feed.rest(skip)
+        kwargs.update(epochs=epochs, shuffle=False, initial_epoch=initial_epoch)
+        if skip:
+            return self._fit_from_mid_epoch(feed, skip, callbacks, **kwargs)
+        return super().fit(feed, callbacks=callbacks, **kwargs)
+
+    def _resume(self, callbacks, settings: dict, feed: Feed) -> tuple[int, int] | None:
+        """The epoch to begin with, and how many of its steps are done already, by a callback that knows."""
+        states = [callback.resume(self, settings) for callback in callbacks if hasattr(callback, "resume")]
+        state = next((state for state in states if state is not None), None)
+        if state is not None:
+            feed.catch_up(state[0] * len(feed))
+        return state
+
+    def _fit_from_mid_epoch(self, feed, skip: int, callbacks, *, initial_epoch, epochs, verbose="auto", **kwargs):
+        """The rest of an epoch and the epochs after it."""
+        rest = feed.rest(skip)
         feed.catch_up((initial_epoch + 1) * len(feed))
         with _OneTraining(callbacks, model=self, epochs=epochs, steps=len(feed), verbose=verbose) as callbacks:
-            for part, begin, end in (
-                (rest, initial_epoch, initial_epoch + 1),
-                (feed, initial_epoch + 1, epochs),
-            ):
+            for part, begin, end in ((rest, initial_epoch, initial_epoch + 1), (feed, initial_epoch + 1, epochs)):
                 if begin < epochs and not (part is feed and self.stop_training):
-                    super().fit(part, epochs=end, callbacks=callbacks, shuffle=False, initial_epoch=begin, **kwargs)
+                    super().fit(part, epochs=end, callbacks=callbacks, initial_epoch=begin, verbose=verbose, **kwargs)
         return self.history
 
     def evaluate(

@@ -9,7 +9,9 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ import keras
 import numpy as np
 
 from ganzoo import plot, presets, weights
+from ganzoo.callbacks import Backup, SampleGrid
 from ganzoo.presets import Recipe, Training
 from ganzoo.schedules import HoldThenLinear
 
@@ -47,7 +50,8 @@ def train(
     """Trains a preset's model as its recipe says, in a folder from which an interrupted training resumes.
 
     Killed or stopped at any moment, the training goes on where it was when the same call is made again, and ends with
-    the same model as if it had not been interrupted (the log's row of that epoch counts the steps after it). The folder
+    the same model as if it had not been interrupted (the log's row of that epoch counts the steps after it). Ctrl-C
+    stops after the step that runs and loses nothing; a kill loses at most the steps since the last backup. The folder
     then holds `weights.safetensors` (float32), `model.keras` (optimizers and all), `log.csv` (a row per epoch),
     `samples/` (a sheet of images per epoch), `samples.png` (64 images of the final model) and `training.json` (what was
     trained, how and on what).
@@ -71,6 +75,7 @@ def train(
         The trained `GAN`.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C, when the step is done and saved.
         ValueError: An unknown preset, a faulty recipe, unsuitable images; or a folder that holds something else, or a
             training with other settings: the message names them.
 
@@ -96,13 +101,20 @@ def train(
         _say(verbose, f"The training in {folder} is finished already.")
         return keras.saving.load_model(folder / MODEL)
     model = _compiled(recipe, len(images))
-    model.fit(
-        images,
-        batch_size=recipe.training.batch_size,
-        epochs=recipe.training.epochs,
-        callbacks=_callbacks(folder, sample_every),
-        verbose=verbose,
-    )
+    backup = Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
+    with _StopBetweenSteps(backup) as stop:
+        model.fit(
+            images,
+            batch_size=recipe.training.batch_size,
+            epochs=recipe.training.epochs,
+            callbacks=[
+                keras.callbacks.CSVLogger(folder / LOG, append=True),
+                SampleGrid(folder / SAMPLES, every=sample_every),
+                backup,  # after these two: an epoch is done when its row and sheet are there
+                stop,
+            ],
+            verbose=verbose,
+        )
     _finish(folder, model, record)
     _say(verbose, f"Wrote {folder}: {WEIGHTS}, {MODEL}, {SHEET}, {LOG}")
     return model
@@ -178,15 +190,38 @@ def _compiled(recipe: Recipe, num_images: int) -> GAN:
     return model
 
 
-def _callbacks(folder: Path, sample_every: int) -> list:
-    from ganzoo.callbacks.backup import Backup
-    from ganzoo.callbacks.sample_grid import SampleGrid
+class _StopBetweenSteps(keras.callbacks.Callback):
+    """Ctrl-C ends a training after the step that runs, with a backup of it; a second Ctrl-C ends it at once.
 
-    return [
-        keras.callbacks.CSVLogger(folder / LOG, append=True),
-        SampleGrid(folder / SAMPLES, every=sample_every),
-        Backup(folder / BACKUP, save_freq=BACKUP_STEPS),  # last: an epoch is done when its row and sheet are there
-    ]
+    An interrupt in the middle of a framework's own code can come out as another error, or be lost.
+    """
+
+    def __init__(self, backup: Backup):
+        super().__init__()
+        self._backup, self._asked = backup, False
+
+    def __enter__(self) -> _StopBetweenSteps:
+        ordinary = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self._ours = ordinary and threading.current_thread() is threading.main_thread()
+        if self._ours:
+            signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._asked and self._backup.save():
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
 
 
 # --- The folder and its record

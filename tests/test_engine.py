@@ -212,10 +212,16 @@ def test_networks_that_do_not_fit_are_refused():
         tiny(ema_decay=1.0)
 
 
-@pytest.mark.parametrize("shape", [(17, 16, 1), (8, 8, 1), (30, 30, 1), (16, 16), (16, 16, 0)])
+@pytest.mark.parametrize(
+    "shape", [(17, 16, 1), (8, 8, 1), (30, 30, 1), (16,), (16, 16), (16, 16, 0), 16, "16x16", None]
+)
 def test_sizes_that_the_strides_do_not_allow_are_refused(shape):
-    with pytest.raises(ValueError, match=r"multiples of 4|three positive integers"):
+    with pytest.raises(ValueError, match=r"(multiples of 4|\(height, width, channels\)).*Received: image_shape="):
         tiny(image_shape=shape)
+
+
+def test_a_shape_may_hold_numpy_integers():
+    assert tiny(image_shape=[*np.array([16, 16]), 1]).get_config()["image_shape"] == (16, 16, 1)
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.5, True, "3"])

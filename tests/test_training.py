@@ -14,9 +14,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import safetensors
 
 import ganzoo
 from ganzoo import presets, publishing, training, weights
+from ganzoo.callbacks import SampleGrid
 from ganzoo.schedules import HoldThenLinear
 
 ROOT = Path(__file__).parent.parent
@@ -159,26 +161,42 @@ def test_the_seed_decides(zoo, finished, tmp_path):
 # --- Resuming
 
 
-class _Stop(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.left = step
+def interrupt_at(step: int):
+    """A `SampleGrid` that sends Ctrl-C to its own process at a training's `step`, from 1."""
 
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
+    class Interrupting(SampleGrid):
+        left = step
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.left -= 1
+            if self.left == 0:
+                signal.raise_signal(signal.SIGINT)
+
+    return Interrupting
 
 
-@pytest.mark.parametrize("step", [3, 7])
-def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(finished, tmp_path, monkeypatch, step):
-    folder, callbacks = tmp_path / "run", training._callbacks
-    monkeypatch.setattr(training, "BACKUP_STEPS", 1)
-    monkeypatch.setattr(training, "_callbacks", lambda *a: [*callbacks(*a), _Stop(step)])
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler, which a process in the background is started without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("step", [3, 5, 7])  # of five in an epoch
+def test_ctrl_c_loses_no_step_and_the_resumed_training_equals_the_uninterrupted(
+    finished, tmp_path, monkeypatch, ctrl_c, step
+):
+    folder = tmp_path / "run"
+    monkeypatch.setattr(training, "SampleGrid", interrupt_at(step))
     with pytest.raises(KeyboardInterrupt):
         ganzoo.train("dcgan-toy", folder, verbose=0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not (folder / "weights.safetensors").exists()
-    monkeypatch.setattr(training, "_callbacks", callbacks)
+    with safetensors.safe_open(folder / "backup.safetensors", framework="numpy") as file:
+        backup = json.loads(file.metadata()["ganzoo"])
+    assert backup["epoch"] * 5 + backup["steps"] == step
+    monkeypatch.undo()
     assert_same_state(ganzoo.train("dcgan-toy", folder, verbose=0), finished[1])
     assert [row["epoch"] for row in csv.DictReader((folder / "log.csv").open())] == ["0", "1"]
 

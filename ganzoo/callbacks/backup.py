@@ -80,15 +80,22 @@ class Backup(keras.callbacks.Callback):
         self._epoch, self._begin, self._steps, self._skip = epoch, self._skip, self._skip, 0
 
     def on_train_batch_end(self, batch, logs=None):
-        steps = self._begin + batch + 1  # `batch` counts from 0 where this run entered the epoch
-        # Not at an epoch's last step: `on_epoch_end` saves when the other callbacks have seen the end too.
-        due = self.save_freq != "epoch" and steps // self.save_freq > self._steps // self.save_freq
-        if due and steps < self._settings["steps_per_epoch"]:
-            self._save(self._epoch, steps)
-        self._steps = steps
+        before, self._steps = self._steps, self._begin + batch + 1  # `batch` counts from 0 where this run came in
+        if self.save_freq != "epoch" and self._steps // self.save_freq > before // self.save_freq:
+            self.save()
 
     def on_epoch_end(self, epoch, logs=None):
         self._save(epoch + 1, 0)
+
+    def save(self) -> bool:
+        """Saves the state between two steps, to be called from `on_train_batch_end`.
+
+        Returns:
+            False after an epoch's last step: `on_epoch_end` saves, when the other callbacks have seen the end too.
+        """
+        if between := self._steps < self._settings["steps_per_epoch"]:
+            self._save(self._epoch, self._steps)
+        return between
 
     def _save(self, epoch: int, steps: int) -> None:
         from safetensors.numpy import save

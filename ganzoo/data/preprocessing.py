@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["check_images", "resize", "resize_and_crop", "to_float", "to_uint8"]
+__all__ = ["as_image_shape", "check_images", "resize", "resize_and_crop", "to_float", "to_uint8"]
 
 # How far outside [-1, 1] a value may lie: covers the rounding of float16 and of `x / 127.5 - 1`, and no wrong scaling.
 RANGE_TOLERANCE = 1e-3
@@ -72,6 +72,22 @@ def _mistake_of_dtype(images: np.ndarray, is_vectors: bool) -> str | None:
     if images.dtype.kind == "O":
         return "must be one array of uint8 or float: bring the images to one size (ganzoo.data.resize_and_crop) first."
     return "must be uint8 or float: use `{x}.astype('float32')` if it holds real numbers."
+
+
+def as_image_shape(image_shape) -> tuple[int, ...]:
+    """Returns the shape of a model's images, (height, width, channels) or (features,), as a tuple of Python's ints.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    shape = tuple(image_shape) if isinstance(image_shape, (tuple, list)) else ()
+    whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in shape)
+    if len(shape) not in (1, 3) or not whole:
+        raise ValueError(
+            "`image_shape` is (height, width, channels), three positive integers, or (features,) for vectors. "
+            f"Received: image_shape={image_shape!r}"
+        )
+    return tuple(int(n) for n in shape)
 
 
 def _mistake_of_shape(images: np.ndarray, image_shape: tuple[int, ...] | None) -> str | None:

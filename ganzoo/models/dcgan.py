@@ -5,6 +5,7 @@ from functools import partial
 import keras
 
 from ganzoo import losses
+from ganzoo.data.preprocessing import as_image_shape
 from ganzoo.gan import GAN
 from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
 from ganzoo.registry import register
@@ -56,7 +57,7 @@ class DCGAN(GAN):
         discriminator=None,
         **kwargs,
     ):
-        image_shape = tuple(image_shape)
+        image_shape = as_image_shape(image_shape)
         normalization = "spectral" if spectral_norm else "batch"
         super().__init__(
             generator or partial(dcgan_generator, image_shape, latent_dim, width),

@@ -8,6 +8,7 @@ import numpy as np
 from keras.layers import Activation, Dense, Dropout, Flatten, LeakyReLU, ReLU, Reshape
 
 from ganzoo import losses
+from ganzoo.data.preprocessing import as_image_shape
 from ganzoo.gan import GAN
 from ganzoo.registry import register
 
@@ -55,7 +56,7 @@ class VanillaGAN(GAN):
         discriminator=None,
         **kwargs,
     ):
-        image_shape = tuple(image_shape)
+        image_shape = as_image_shape(image_shape)
         super().__init__(
             generator or partial(_generator, image_shape, latent_dim, width, num_layers),
             discriminator or partial(_discriminator, image_shape, width, num_layers, dropout),

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ganzoo import losses
+from ganzoo.data.preprocessing import as_image_shape
 from ganzoo.gan import GAN
 from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
 from ganzoo.registry import register
@@ -55,7 +56,7 @@ class WGANGP(GAN):
         discriminator=None,
         **kwargs,
     ):
-        image_shape = tuple(image_shape)
+        image_shape = as_image_shape(image_shape)
         super().__init__(
             generator or partial(dcgan_generator, image_shape, latent_dim, width),
             discriminator or partial(dcgan_discriminator, image_shape, width, None),

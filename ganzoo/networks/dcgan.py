@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras.layers import Activation, Dense, Flatten, LeakyReLU, ReLU, Reshape
 
+from ganzoo.data.preprocessing import as_image_shape
 from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, SpectralNormalization
 
 __all__ = ["dcgan_discriminator", "dcgan_generator"]
@@ -97,10 +98,10 @@ def dcgan_discriminator(image_shape: tuple[int, ...], width: int, normalization:
 
 def smallest_size(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Height and width after halving as often as both stay whole and at least 4, and how often that was."""
-    if len(image_shape) != 3 or any(not isinstance(n, int) or n < 1 for n in image_shape):
+    image_shape = as_image_shape(image_shape)
+    if len(image_shape) != 3:
         raise ValueError(
-            "`image_shape` is (height, width, channels), three positive integers. "
-            f"Received: image_shape={tuple(image_shape)}"
+            f"Convolutions take images: `image_shape` is (height, width, channels). Received: {image_shape=}"
         )
     height, width, _ = image_shape
     num_halvings = 0
