@@ -5,8 +5,24 @@ On features (n, d), NumPy in and a float out:
     frechet_distance, GaussianMoments    how far apart the two Gaussians are (FID, between Inception features)
     kernel_distance                      the same question without bias from the sample count (KID)
     prdc                                 precision, recall, density, coverage
+    sliced_wasserstein_distance          how far apart the projections on random lines are
+    authenticity, nearest_neighbours     are they copies of training images?
 
-On images:
+On logits and labels:
+
+    classifier_score, ClassifierScore    clear classes, all of them? (Inception Score, of Inception's logits)
+    label_accuracy                       does a conditional generator draw what it was asked for?
+    within_class_frechet_distance        the Frechet distance class by class
+    ModeCounts, nearest_modes, stacked_modes    how many known modes are reached, and how evenly
+    classification_accuracy_score        can a classifier learn the classes from generated images alone?
+
+On images or a generator:
+
+    ms_ssim, ms_ssim_diversity           how alike are the images among themselves?
+    patch_wasserstein_distance           patches of an image pyramid, level by level
+    perceptual_path_length               how smoothly images change between two latents
+
+As a whole:
 
     extractor("mnist").features(images)  what the bundled classifiers see
     evaluate("dcgan-mnist")              a preset's numbers under the protocol, `ganzoo.metrics.protocol`
@@ -14,21 +30,43 @@ On images:
 
 from __future__ import annotations
 
+from ganzoo.metrics.classifier import classification_accuracy_score, train_classifier
 from ganzoo.metrics.extractors import Extractor, extractor, extractor_names
 from ganzoo.metrics.frechet import GaussianMoments, frechet_distance
 from ganzoo.metrics.kernel import kernel_distance
-from ganzoo.metrics.neighbours import prdc
+from ganzoo.metrics.labels import ClassifierScore, classifier_score, label_accuracy, within_class_frechet_distance
+from ganzoo.metrics.modes import ModeCounts, nearest_modes, stacked_modes
+from ganzoo.metrics.neighbours import authenticity, nearest_neighbours, prdc
+from ganzoo.metrics.path_length import perceptual_path_length
 from ganzoo.metrics.protocol import Reference, evaluate, score
+from ganzoo.metrics.similarity import ms_ssim, ms_ssim_diversity
+from ganzoo.metrics.wasserstein import patch_wasserstein_distance, sliced_wasserstein_distance
 
 __all__ = [
+    "ClassifierScore",
     "Extractor",
     "GaussianMoments",
+    "ModeCounts",
     "Reference",
+    "authenticity",
+    "classification_accuracy_score",
+    "classifier_score",
     "evaluate",
     "extractor",
     "extractor_names",
     "frechet_distance",
     "kernel_distance",
+    "label_accuracy",
+    "ms_ssim",
+    "ms_ssim_diversity",
+    "nearest_modes",
+    "nearest_neighbours",
+    "patch_wasserstein_distance",
+    "perceptual_path_length",
     "prdc",
     "score",
+    "sliced_wasserstein_distance",
+    "stacked_modes",
+    "train_classifier",
+    "within_class_frechet_distance",
 ]

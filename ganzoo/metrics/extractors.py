@@ -18,6 +18,9 @@ import numpy as np
 from keras import layers, ops
 
 from ganzoo import presets, weights
+from ganzoo.data.preprocessing import check_images
+from ganzoo.data.sources import progress
+from ganzoo.metrics.checks import checked_images
 
 __all__ = ["Extractor", "build_classifier", "extractor", "extractor_names"]
 
@@ -105,7 +108,16 @@ class Extractor:
         Raises:
             ValueError: The images are of another dtype or shape, or none.
         """
-        return self._outputs(images)[0]
+        return self._outputs(self._checked(images))[0]
+
+    def float_features(self, images: np.ndarray) -> np.ndarray:
+        """Features of float images in [-1, 1], not rounded to what can be stored: for `perceptual_path_length`.
+
+        Raises:
+            ValueError: The images are of another shape or out of range.
+        """
+        check_images(np.asarray(images), self.image_shape, allow_nonnegative=True, name="images")
+        return self._outputs((np.asarray(images, "float32") + 1) * 127.5)[0]
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Class logits of uint8 images (n, height, width, channels): float32 (n, num_classes).
@@ -113,13 +125,12 @@ class Extractor:
         Raises:
             ValueError: The images are of another dtype or shape, or none.
         """
-        return self._outputs(images)[1]
+        return self._outputs(self._checked(images))[1]
 
     def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
-        images = self._checked(images)
         parts = []
         size = min(self.batch_size, len(images))
-        for start in range(0, len(images), size):
+        for start in progress(range(0, len(images), size), -(-len(images) // size), f"Features of {self.name}"):
             batch = images[start : start + size]
             # The last batch is filled up, so that there is one shape to compile for.
             filled = np.zeros((size, *self.image_shape), "float32")
@@ -128,13 +139,8 @@ class Extractor:
         return tuple(np.concatenate(outputs) for outputs in zip(*parts, strict=True))
 
     def _checked(self, images: np.ndarray) -> np.ndarray:
-        images = np.asarray(images)
-        if images.dtype != np.uint8:
-            raise ValueError(
-                "Metrics are defined on images as they are stored: give uint8 in [0, 255], what `generate` returns. "
-                f"Round floats in [-1, 1] by np.clip(np.round((x + 1) * 127.5), 0, 255). Received: dtype={images.dtype}"
-            )
-        if images.shape[1:] != self.image_shape or not len(images):
+        images = checked_images(images)
+        if images.shape[1:] != self.image_shape:
             wanted = ", ".join(map(str, self.image_shape))
             raise ValueError(f"The extractor {self.name!r} sees images (n, {wanted}). Received: shape={images.shape}")
         return images

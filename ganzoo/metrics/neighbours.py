@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: two sets of features compared through nearest neighbours."""
+"""Two sets of features compared through nearest neighbours: precision, recall, density, coverage; authenticity."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ganzoo.metrics.checks import checked_pair
 
-__all__ = ["prdc"]
+__all__ = ["authenticity", "nearest_neighbours", "prdc"]
 
 _CHUNK_BYTES = 128 * 2**20  # of one block of distances; two or three live at a time
 
@@ -70,6 +70,67 @@ def prdc(real_features: np.ndarray, fake_features: np.ndarray, k: int = 5) -> di
         "density": float(balls_around_fake.mean() / k),
         "coverage": float(covered.mean()),
     }
+
+
+def nearest_neighbours(features: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest neighbour of each of `features` among others: to look at what a generator may have memorised.
+
+    Args:
+        features: (n, d).
+        among: (m, d), such as those of the training images.
+
+    Returns:
+        Distances, float64 (n,), and rows of `among`, int (n,).
+
+    Raises:
+        ValueError: features that do not match or are not finite.
+
+    Example:
+        >>> nearest_neighbours([[0.0]], [[3.0], [-1.0]])
+        (array([1.]), array([1]))
+    """
+    features, among = checked_pair(features, among)
+    distances, indices = np.empty(len(features)), np.empty(len(features), "int64")
+    for rows, squared in _squared_distances(features, among):
+        indices[rows] = squared.argmin(axis=1)
+    # Again from the differences: the squares of the blocks lose the digits of a distance that is nearly 0.
+    distances[:] = np.linalg.norm(features - among[indices], axis=1)
+    return distances, indices
+
+
+def authenticity(train_features: np.ndarray, fake_features: np.ndarray) -> float:
+    """The part of the fakes that are no copies: farther from their nearest training image than that one is from its
+    own nearest neighbour in training.
+
+    A generator that has memorised its training images has 0; new samples of the training distribution have about .5.
+
+    Args:
+        train_features: (N, d), of all images that the generator was trained on.
+        fake_features: (M, d).
+
+    Returns:
+        In [0, 1].
+
+    Raises:
+        ValueError: fewer than two training images, or features that do not match or are not finite.
+
+    Example:
+        >>> authenticity([[0.0], [1.0]], [[0.1], [3.0]])
+        0.5
+
+    Reference: Alaa et al. 2022, arXiv:2102.08921, section 3.3.
+    """
+    train, fake = checked_pair(train_features, fake_features)
+    if len(train) < 2:
+        raise ValueError(f"A training image has a neighbour: at least two. Received: {len(train)}")
+    distances, indices = nearest_neighbours(fake, train)
+    near, places = np.unique(indices, return_inverse=True)
+    own = np.empty(len(near))
+    chosen = train[near]
+    for rows, squared in _squared_distances(chosen, train):
+        squared[np.arange(len(squared)), near[rows]] = np.inf
+        own[rows] = np.linalg.norm(chosen[rows] - train[squared.argmin(axis=1)], axis=1)
+    return float(np.mean(distances > own[places]))
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
