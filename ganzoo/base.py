@@ -104,7 +104,9 @@ class BaseGAN(backend.StepMixin, keras.Model):
         """Latents (batch, latent_dim) to float32 images in [-1, 1], with the averaged weights unless training."""
         return self.generator(latents, training=True) if training else self.generator_ema(latents, training=False)
 
-    def generate(self, n: int, labels=None, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
+    def generate(
+        self, n: int, labels=None, seed: int | None = None, batch_size: int = 256, averaged: bool = True
+    ) -> np.ndarray:
         """New images from the averaged generator.
 
         Args:
@@ -112,6 +114,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             labels: for models with classes only.
             seed: int; one seed gives the same latents on every backend, drawn with NumPy. None draws anew each time.
             batch_size: int, images computed at once.
+            averaged: False draws with the generator in training instead of its moving average.
 
         Returns:
             uint8 (n, height, width, channels); float32 (n, features) for models of vectors.
@@ -128,9 +131,10 @@ class BaseGAN(backend.StepMixin, keras.Model):
         if labels is not None:
             raise ValueError(f"{type(self).__name__} knows no classes: leave `labels` out. Received: labels={labels!r}")
         latents = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype="float32")
+        generator = self.generator_ema if averaged else self.generator
         with backend.no_gradient():
             parts = [
-                ops.convert_to_numpy(self.generator_ema(latents[i : i + batch_size], training=False))
+                ops.convert_to_numpy(generator(latents[i : i + batch_size], training=False))
                 for i in range(0, n, batch_size)
             ]
         images = np.concatenate(parts).astype("float32", copy=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import secrets
 import sys
@@ -216,24 +217,71 @@ def train(
         raise typer.Exit(INTERRUPTED) from None
 
 
-@app.command(epilog="Example: [bold]ganzoo evaluate dcgan-mnist[/bold]")
+@app.command(
+    epilog="Examples: [bold]ganzoo evaluate dcgan-mnist[/bold]; [bold]ganzoo evaluate samples.npz --data mnist "
+    "--protocol extended -o numbers.json[/bold]"
+)
 def evaluate(
-    preset: Preset,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET|FILE",
+            show_default=False,
+            help="A preset's name, a .keras file, the folder of a finished training, or an .npz file of images.",
+        ),
+    ],
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="What is measured, on how much: standard (distances, precision, recall, coverage), extended (also "
+            "copies, diversity, patches, path length), inception (FID, KID), or losses (the model's own, and the "
+            "discriminator's accuracy)."
+        ),
+    ] = "standard",
     data: Annotated[
         str | None,
         typer.Option(help="A data set's name, an .npz file, or a folder of images. Default: what the preset learned."),
     ] = None,
-    split: Annotated[str, typer.Option(help="Which part of a named data set.")] = "test",
     data_dir: DataDir = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 128,
+    num_images: Annotated[int | None, typer.Option(min=1, help="Instead of the protocol's.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many samples of images, instead of five.")] = None,
+    weights: Annotated[str, typer.Option(help="ema (the averaged generator) or raw.")] = "ema",
+    extractor: Annotated[
+        str | None, typer.Option(help="Whose features are compared, e.g. mnist or inception. Default: the data set's.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A .json file to write the numbers to, as a card holds them.")
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Measure a model on images that it has not seen: its losses and the discriminator's accuracies."""
-    model = _load(preset)
-    images = _images(data or _dataset_of(preset), split, data_dir, model.image_shape)
-    results = model.evaluate(images, batch_size=batch_size)
-    width = max(len(name) for name in results)
-    for name, value in results.items():
-        typer.echo(f"{name:{width}}  {float(value):.4f}")
+    """Measure a model on images that it has not seen, under a protocol that names all that moves a number."""
+    if output is not None:
+        _check_free(output, overwrite)
+    is_file = Path(source).suffix == ".npz"
+    data = data or (None if is_file else _dataset_of(source))
+    if protocol == "losses":
+        model = _load(source)
+        results = model.evaluate(_images(str(data), "test", data_dir, model.image_shape))
+        measured = [{"name": name, "value": float(value), "std": None} for name, value in results.items()]
+    else:
+        from ganzoo import metrics, presets
+
+        by_name = is_file or source in presets.list_presets()
+        measured = metrics.evaluate(
+            source if by_name else _load(source), data, protocol=protocol, num_images=num_images, num_seeds=seeds,
+            weights=weights, extractor=extractor, data_dir=data_dir,
+        )  # fmt: skip
+        typer.echo(f"protocol  {measured[0]['protocol']}")
+    width = max(len(metric["name"]) for metric in measured)
+    for metric in measured:
+        spread = "" if metric["std"] is None else f"  +- {metric['std']:.2g}"
+        typer.echo(f"{metric['name']:{width}}  {metric['value']:.5g}{spread}")
+    if output is not None:
+        from ganzoo import plot
+
+        output.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(measured, indent=2) + "\n"
+        plot.write_beside(output, lambda file: file.write(text.encode()))
 
 
 @app.command(epilog="Example: [bold]ganzoo export dcgan-mnist -o dcgan[/bold]")
@@ -302,12 +350,19 @@ def _load_file(path: Path) -> GAN:
     return model
 
 
-def _dataset_of(preset: str) -> str:
+def _dataset_of(source: str) -> str:
+    """What a preset, or the training in a folder, learned from."""
     from ganzoo import presets
 
-    if preset not in presets.list_presets():
-        raise ValueError(f"Say which data to measure on with --data NAME, .npz or folder. Received: {preset}")
-    return presets.read_recipe(preset).dataset.name
+    if source in presets.list_presets():
+        return presets.read_recipe(source).dataset.name
+    if Path(source).is_dir():
+        from ganzoo.training import read_record
+
+        return read_record(source)["dataset"]["name"]
+    if Path(source).suffix == ".keras":
+        raise ValueError(f"Say which data to measure on with --data NAME, .npz or folder. Received: {source}")
+    return presets.read_recipe(source).dataset.name  # tells what is wrong with the name
 
 
 def _images(data: str, split: str, data_dir: Path | None, image_shape: tuple[int, int, int]) -> Any:

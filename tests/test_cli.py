@@ -296,7 +296,7 @@ def test_bad_input_to_train(zoo, case):
 
 def test_evaluate(zoo):
     np.savez("test.npz", images=np.random.default_rng(1).integers(0, 256, (10, 16, 16, 1), dtype="uint8"))
-    result = run("evaluate", "dcgan-toy", "--data", "test.npz", "--batch-size", 5)
+    result = run("evaluate", "dcgan-toy", "--protocol", "losses", "--data", "test.npz")
     assert result.exit_code == 0, result.output
     values = dict(line.split() for line in result.stdout.splitlines()[-5:])
     assert {"generator_loss", "discriminator_loss", "real_accuracy", "fake_accuracy"} <= set(values)
@@ -308,7 +308,10 @@ def test_bad_input_to_evaluate(zoo):
     assert_refused(run("evaluate", "model.keras"), "--data")
     assert_refused(run("evaluate", "dcgan-toi"), "'dcgan-toy'")
     np.savez("wide.npz", images=np.zeros((4, 16, 32, 1), "uint8"))
-    assert_refused(run("evaluate", "dcgan-toy", "--data", "wide.npz"), "16, 32, 1")
+    assert_refused(run("evaluate", "dcgan-toy", "--protocol", "losses", "--data", "wide.npz"), "16, 32, 1")
+    assert_refused(run("evaluate", "dcgan-toy", "--data", "wide.npz"), "no such extractor", "inception")
+    assert_refused(run("evaluate", "dcgan-toy", "--data", "mnist", "--protocol", "quick"), "'standard'")
+    assert_refused(run("evaluate", "dcgan-toy", "--data", "mnist", "--weights", "raw"), "averaged generator alone")
 
 
 def test_export_calls_the_exporter_and_names_what_it_wrote(zoo, monkeypatch):

@@ -299,44 +299,43 @@ def home(monkeypatch, tmp_path):
 
 @pytest.mark.backend_free
 def test_score_is_the_metrics_of_the_features(home):
-    extractor, train, test, fake = Pixels(), pictures(0, 300), pictures(1, 100), pictures(2, 100) // 2
-    scores = metrics.score(fake, Reference(extractor, train, test))
-    seen = {name: extractor.features(images) for name, images in {"train": train, "test": test, "fake": fake}.items()}
-    moments = GaussianMoments().update(seen["fake"]), GaussianMoments().update(seen["train"])
+    extractor, real, fake = Pixels(), pictures(1, 100), pictures(2, 100) // 2
+    scores = metrics.score(fake, Reference(extractor, real))
+    seen = {name: extractor.features(images) for name, images in {"real": real, "fake": fake}.items()}
+    moments = GaussianMoments().update(seen["fake"]), GaussianMoments().update(seen["real"])
     assert scores == pytest.approx(
         {
             "frechet_distance": moments[0].distance(moments[1]),
-            "kernel_distance": kernel_distance(seen["test"], seen["fake"]),
-            **prdc(seen["test"], seen["fake"]),
+            "kernel_distance": kernel_distance(seen["real"], seen["fake"]),
+            **prdc(seen["real"], seen["fake"]),
         }
     )
 
 
 @pytest.mark.backend_free
 def test_score_refuses_counts_that_do_not_compare(home):
-    reference = Reference(Pixels(), pictures(0, 300), pictures(1, 100))
-    with pytest.raises(ValueError, match=r"100. Received: 99 images"):
-        metrics.score(pictures(2, 99), reference)
+    with pytest.raises(ValueError, match=r"100\. Received: 99 images"):
+        metrics.score(pictures(2, 99), Reference(Pixels(), pictures(1, 100)))
     with pytest.raises(ValueError, match=r"4 features.*Received: 4 images"):
-        metrics.score(pictures(2, 4), Reference(Pixels(), pictures(0, 300), pictures(1, 4)))
+        metrics.score(pictures(2, 4), Reference(Pixels(), pictures(1, 4)))
+    with pytest.raises(ValueError, match="takes the training images"):
+        metrics.score(pictures(2, 9), Reference(Pixels(), pictures(1, 9)), ["copies"])
 
 
 @pytest.mark.backend_free
-def test_moments_of_the_reference_are_computed_once_per_content(home):
+def test_features_of_the_reference_are_computed_once_per_content(home):
     first, second, third = Pixels(), Pixels(), Pixels()
-    fresh = Reference(first, pictures(0, 300), pictures(1, 10))
-    cached = Reference(second, pictures(0, 300), pictures(1, 10))
-    Reference(third, pictures(5, 300), pictures(1, 10))
-    assert (first.seen, second.seen, third.seen) == (310, 10, 310)
-    np.testing.assert_array_equal(fresh.moments.covariance, cached.moments.covariance)
-    assert cached.moments.count == 300
+    fresh, cached = Reference(first, pictures(0, 300)), Reference(second, pictures(0, 300))
+    np.testing.assert_array_equal(fresh.features, cached.features)
+    assert Reference(third, pictures(5, 300)).moments.count == 300
+    assert (first.seen, getattr(second, "seen", 0), third.seen) == (300, 0, 300)
 
 
 @pytest.mark.backend_free
-def test_moments_are_computed_where_the_cache_cannot_be_written(monkeypatch, tmp_path):
+def test_features_are_computed_where_the_cache_cannot_be_written(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "file"))
-    assert Reference(Pixels(), pictures(0, 300), pictures(1, 10)).moments.count == 300
+    assert Reference(Pixels(), pictures(0, 300)).moments.count == 300
 
 
 @pytest.mark.backend_free
@@ -351,24 +350,34 @@ def test_subset_of_real_images_does_not_depend_on_their_order():
 
 
 class Generator:
-    def generate(self, num, seed):
-        return pictures(100 + seed, num)
+    """Draws noise that is darker where it is not averaged."""
+
+    latent_dim = 3
+
+    def generate(self, num, seed, averaged=True):
+        return pictures(100 + seed, num) // (1 if averaged else 2)
+
+    def predict_on_batch(self, latents):
+        return np.tanh(np.repeat(latents, 6, axis=1)[:, :16].reshape(-1, 4, 4, 1))
 
 
 @pytest.fixture
 def toy_protocol(monkeypatch, home):
     """Two splits of noise, an extractor for them, and a preset that draws noise."""
-    monkeypatch.setattr(protocol, "extractor", lambda dataset: Pixels())
+    monkeypatch.setattr(protocol, "extractor_named", lambda name: Pixels())
     splits = {"train": pictures(0, 300), "test": pictures(1, 120)}
-    monkeypatch.setattr(protocol, "_real", lambda dataset, split, data_dir: splits[split])
+    monkeypatch.setattr(protocol, "_real", lambda dataset, split, data_dir, image_shape: splits[split])
     monkeypatch.setattr(presets, "load", lambda name: Generator())
     return home
 
 
+SMALL = metrics.Protocol("small", ("frechet", "kernel", "neighbours"), num_images=100, num_seeds=3)
+
+
 @pytest.mark.backend_free
 def test_evaluate_reports_mean_and_spread_over_the_seeds(toy_protocol):
-    measured = metrics.evaluate("dcgan-mnist", num_images=100, seeds=(0, 1, 2))
-    reference = Reference.of("mnist", 100)
+    measured = metrics.evaluate("dcgan-mnist", protocol=SMALL)
+    reference = Reference(Pixels(), protocol.some_of(pictures(1, 120), 100))
     by_hand = [metrics.score(Generator().generate(100, seed), reference) for seed in range(3)]
     assert [metric["name"] for metric in measured] == list(by_hand[0])
     for metric in measured:
@@ -376,40 +385,127 @@ def test_evaluate_reports_mean_and_spread_over_the_seeds(toy_protocol):
         assert metric["values"] == values
         assert metric["value"] == pytest.approx(np.mean(values))
         assert metric["std"] == pytest.approx(np.std(values, ddof=1))
-        assert metric["protocol"] == "mnist/pixels-0/uint8-4x4x1/train300/test100/k5/ema/seeds0,1,2"
+        assert metric["protocol"] == "small/mnist-test100/pixels-0/uint8/k5/ema/fakes100x3"
+    assert metrics.evaluate(Generator(), "mnist", protocol=SMALL) == measured
+
+
+@pytest.mark.backend_free
+def test_everything_that_moves_a_number_is_in_the_protocols_id(toy_protocol):
+    def identity(**options):
+        return metrics.evaluate(Generator(), "mnist", **{"protocol": SMALL, **options})[0]["protocol"]
+
+    other = Pixels()
+    other.id = "pixels-1"
+    ids = {
+        identity(),
+        identity(num_images=90),
+        identity(num_seeds=2),
+        identity(weights="raw"),
+        identity(extractor=other),
+        identity(protocol=metrics.Protocol("other", ("frechet",), 100, 3)),
+    }
+    assert len(ids) == 6
+    raw, ema = (metrics.evaluate(Generator(), "mnist", protocol=SMALL, weights=w)[0] for w in ("raw", "ema"))
+    assert raw["value"] > 2 * ema["value"]
+
+
+@pytest.mark.backend_free
+def test_the_extended_protocol_adds_copies_diversity_patches_and_path(toy_protocol, monkeypatch):
+    monkeypatch.setattr(protocol, "ms_ssim_diversity", lambda images, num_pairs: 0.25)
+    monkeypatch.setattr(protocol, "patch_wasserstein_distance", lambda real, fake, patches: {32: 2.0, 16: 4.0})
+    monkeypatch.setattr(Pixels, "logits", Pixels.features, raising=False)
+    flat = lambda self, images: images.reshape(len(images), -1)  # noqa: E731
+    monkeypatch.setattr(Pixels, "float_features", flat, raising=False)
+    measured = metrics.evaluate("dcgan-mnist", protocol="extended", num_images=100, num_seeds=2)
+    values = {metric["name"]: metric["value"] for metric in measured}
+    assert values["ms_ssim_diversity"] == 0.25 and values["patch_wasserstein_distance"] == 3
+    assert 0.3 < values["authenticity"] < 0.7 and values["perceptual_path_length"] > 0
+    assert 1 <= values["classifier_score"] <= 4
 
 
 @pytest.mark.backend_free
 def test_evaluate_scores_a_file_and_says_what_is_wrong_with_it(toy_protocol):
     path = toy_protocol / "samples.npz"
     np.savez(path, images=pictures(3, 110))
-    measured = metrics.evaluate(path, "mnist", num_images=100)
-    expected = metrics.score(pictures(3, 110)[:100], Reference.of("mnist", 100))
+    measured = metrics.evaluate(path, "mnist", protocol=SMALL)
+    expected = metrics.score(pictures(3, 110)[:100], Reference(Pixels(), protocol.some_of(pictures(1, 120), 100)))
     assert {metric["name"]: metric["value"] for metric in measured} == expected
-    assert measured[0]["std"] is None and measured[0]["protocol"].endswith("/k5/file")
-    with pytest.raises(ValueError, match="which data set"):
-        metrics.evaluate(path, num_images=100)
-    with pytest.raises(ValueError, match=r"fewer images.*110"):
-        metrics.evaluate(path, "mnist", num_images=120)
-    with pytest.raises(ValueError, match="at least one seed"):
-        metrics.evaluate("dcgan-mnist", num_images=100, seeds=())
+    assert measured[0]["std"] is None and measured[0]["protocol"].endswith("/k5/file/fakes100x1")
+    for options, message in (
+        ({"dataset": None}, "which data set"),
+        ({"num_images": 115}, r"fewer images.*110"),
+        ({"num_seeds": 0}, r"at least 1.*num_seeds"),
+        ({"protocol": "standart"}, r"'standard'.*Received: protocol='standart'"),
+        ({"weights": "average"}, '"ema" or "raw"'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            metrics.evaluate(path, **{"dataset": "mnist", "protocol": SMALL, **options})
+    with pytest.raises(ValueError, match="averaged generator alone"):
+        metrics.evaluate("dcgan-mnist", protocol=SMALL, weights="raw")
+
+
+@pytest.mark.backend_free
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real data is not here")
+def test_a_generator_that_memorises_collapses_or_drops_a_class_is_seen(home):
+    raw = [gzip.decompress((DATA / f"mnist/{s}-images-idx3-ubyte.gz").read_bytes()) for s in ("train", "t10k")]
+    train, test = (np.frombuffer(r, "uint8", offset=16).reshape(-1, 28, 28, 1)[:4000] for r in raw)
+    extractor = metrics.extractor("mnist")
+    reference = Reference(extractor, test[:2000], train)
+    classes = extractor.logits(train).argmax(axis=1)
+    fakes = {
+        "new": test[2000:],
+        "memorised": train[:2000],
+        "collapsed": test[2000 + np.arange(2000) % 20],
+        "dropped": train[classes != 3][:2000],
+    }
+    measures = ["frechet", "neighbours", "classifier", "copies", "diversity"]
+    scores = {name: metrics.score(images, reference, measures) for name, images in fakes.items()}
+    new = scores["new"]
+    assert scores["memorised"]["authenticity"] == 0 and new["authenticity"] > 0.4
+    assert scores["memorised"]["coverage"] > 0.85
+    assert scores["collapsed"]["coverage"] < 0.2 and new["coverage"] > 0.9
+    assert scores["collapsed"]["recall"] < new["recall"] - 0.2 and scores["collapsed"]["precision"] > 0.8
+    assert scores["collapsed"]["frechet_distance"] > 10 * new["frechet_distance"]
+    assert scores["dropped"]["classifier_score"] < 0.95 * new["classifier_score"]
+    assert scores["dropped"]["frechet_distance"] > 3 * new["frechet_distance"]
+    assert scores["dropped"]["recall"] < new["recall"] - 0.03 and scores["dropped"]["precision"] > 0.85
+
+
+@pytest.mark.backend_free
+def test_any_function_and_any_model_is_an_extractor():
+    images = pictures(7, 30)
+    function = metrics.CustomExtractor(lambda x: x.mean(axis=(1, 2)), "mean-1", batch_size=7)
+    np.testing.assert_allclose(function.features(images), images.mean(axis=(1, 2)))
+    assert function.id == "mean-1"
+    inputs = keras.Input((4, 4, 1))
+    flat = metrics.CustomExtractor(keras.Model(inputs, keras.layers.Flatten()(inputs)), "flat")
+    np.testing.assert_allclose(flat.features(images), images.reshape(30, 16) / 127.5 - 1, rtol=1e-5, atol=1e-6)
+    networks = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
+    one, other = (metrics.CustomExtractor(network, "d") for network in networks)
+    assert one.id != other.id and one.id.startswith("d-")
+    with pytest.raises(ValueError, match=r"features \(n, d\).*\(30, 4, 4, 1\)"):
+        metrics.CustomExtractor(lambda x: x, "raw").features(images)
 
 
 def run_evaluate(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, arguments)])
-    runpy.run_path(str(SCRIPTS / "evaluate.py"), run_name="__main__")
+    with pytest.raises(SystemExit) as exit_:
+        runpy.run_path(str(SCRIPTS / "evaluate.py"), run_name="__main__")
+    return exit_.value.code
 
 
 @pytest.mark.backend_free
 def test_evaluate_script(toy_protocol, monkeypatch, capsys):
-    path = toy_protocol / "samples.npz"
+    path, output = toy_protocol / "samples.npz", toy_protocol / "numbers.json"
     np.savez(path, images=pictures(3, 100))
-    run_evaluate(monkeypatch, path, "--dataset", "mnist", "--num-images", 100, "--json")
-    measured = json.loads(capsys.readouterr().out)
-    assert measured == metrics.evaluate(path, "mnist", num_images=100)
-    run_evaluate(monkeypatch, "dcgan-mnist", "--num-images", 100, "--seeds", 0, 1)
+    small = ("--num-images", 100)
+    monkeypatch.setitem(metrics.PROTOCOLS, "standard", SMALL)
+    assert run_evaluate(monkeypatch, path, "--data", "mnist", *small, "-o", output) == 0
+    assert json.loads(output.read_text()) == metrics.evaluate(path, "mnist", num_images=100)
+    assert run_evaluate(monkeypatch, path, "--data", "mnist", *small, "-o", output) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert run_evaluate(monkeypatch, "dcgan-mnist", *small, "--seeds", 2) == 0
     printed = capsys.readouterr().out
-    assert "ema/seeds0,1" in printed and "+-" in printed and "coverage" in printed
-    with pytest.raises(SystemExit) as exit_:
-        run_evaluate(monkeypatch, path)
-    assert exit_.value.code == 2 and "which data set" in capsys.readouterr().err
+    assert "ema/fakes100x2" in printed and "+-" in printed and "coverage" in printed
+    assert run_evaluate(monkeypatch, path) == 2
+    assert "which data set" in capsys.readouterr().err

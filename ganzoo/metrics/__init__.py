@@ -31,22 +31,25 @@ As a whole:
 from __future__ import annotations
 
 from ganzoo.metrics.classifier import classification_accuracy_score, train_classifier
-from ganzoo.metrics.extractors import Extractor, extractor, extractor_names
+from ganzoo.metrics.extractors import CustomExtractor, Extractor, extractor, extractor_names
 from ganzoo.metrics.frechet import GaussianMoments, frechet_distance
 from ganzoo.metrics.kernel import kernel_distance
 from ganzoo.metrics.labels import ClassifierScore, classifier_score, label_accuracy, within_class_frechet_distance
 from ganzoo.metrics.modes import ModeCounts, nearest_modes, stacked_modes
 from ganzoo.metrics.neighbours import authenticity, nearest_neighbours, prdc
 from ganzoo.metrics.path_length import perceptual_path_length
-from ganzoo.metrics.protocol import Reference, evaluate, score
+from ganzoo.metrics.protocol import PROTOCOLS, Protocol, Reference, evaluate, score
 from ganzoo.metrics.similarity import ms_ssim, ms_ssim_diversity
 from ganzoo.metrics.wasserstein import patch_wasserstein_distance, sliced_wasserstein_distance
 
 __all__ = [
+    "PROTOCOLS",
     "ClassifierScore",
+    "CustomExtractor",
     "Extractor",
     "GaussianMoments",
     "ModeCounts",
+    "Protocol",
     "Reference",
     "authenticity",
     "classification_accuracy_score",

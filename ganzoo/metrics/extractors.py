@@ -7,9 +7,10 @@ classifier trained on the real images, shipped with its hash, its accuracy and t
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ import numpy as np
 from keras import layers, ops
 
 from ganzoo import presets, weights
-from ganzoo.data.preprocessing import check_images
+from ganzoo.data.preprocessing import check_images, to_float
 from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_images
 
-__all__ = ["Extractor", "build_classifier", "extractor", "extractor_names"]
+__all__ = ["CustomExtractor", "Extractor", "build_classifier", "extractor", "extractor_names"]
 
 # (filters, kernel, stride) of each convolution. Kernel 4 with stride 2 on even sides pads one pixel on every side, so
 # that "same" means one thing on every backend; there is no pooling and no resize, for the same reason.
@@ -155,19 +156,57 @@ class Extractor:
         return {}
 
 
+class CustomExtractor:
+    """Any network or function as an extractor: its features are what the metrics compare.
+
+    Args:
+        network: A `keras.Model` from float32 images in [-1, 1] to features (n, d), or a function from uint8 images to
+            features (n, d).
+        name: Part of `id`, and so of every number. Of a model, a hash of its weights is added; of a function, say its
+            version in the name.
+        batch_size: Images at a time.
+
+    Example:
+        >>> extractor = CustomExtractor(lambda images: images.mean(axis=(1, 2)), "mean-colour-1")
+        >>> metrics.evaluate("dcgan-mnist", extractor=extractor)
+    """
+
+    def __init__(self, network: keras.Model | Callable[[np.ndarray], np.ndarray], name: str, batch_size: int = 250):
+        self.network, self.name, self.id, self.batch_size = network, name, name, batch_size
+        if isinstance(network, keras.Model):
+            digest = hashlib.sha256(b"".join(np.ascontiguousarray(w).tobytes() for w in network.get_weights()))
+            self.id = f"{name}-{digest.hexdigest()[:8]}"
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Features of uint8 images (n, height, width, channels): (n, d)."""
+        images, see = checked_images(images), self.network
+        if isinstance(see, keras.Model):
+            see = lambda batch: self.network.predict_on_batch(to_float(batch))  # noqa: E731
+        starts = range(0, len(images), self.batch_size)
+        batches = (images[start : start + self.batch_size] for start in progress(starts, len(starts), self.name))
+        features = np.concatenate([np.asarray(see(batch)) for batch in batches])
+        if features.ndim != 2 or len(features) != len(images):
+            raise ValueError(
+                f"An extractor gives features (n, d) for n images. Received: {self.name!r} gives {features.shape} for "
+                f"{len(images)} images"
+            )
+        return features
+
+
 def extractor_names() -> list[str]:
     """Names that `extractor` knows."""
     return sorted(path.name.removesuffix(".card.json") for path in _folder().glob("*.card.json"))
 
 
-def extractor(name: str) -> Extractor:
-    """The bundled frozen extractor of that name, its weights verified against the sha256 on its card.
+def extractor(name: str) -> Any:
+    """The frozen extractor of that name, its weights verified against their sha256.
 
     Args:
-        name: One of `extractor_names()`: "mnist", "fashion_mnist".
+        name: One of `extractor_names()`, which are bundled and called like the data set whose classes they know; or
+            "inception", whose weights are fetched: see `ganzoo.metrics.inception`.
 
     Returns:
-        The `Extractor`.
+        The `Extractor`, or the `Inception`.
 
     Raises:
         ValueError: There is none of that name, or its weights file is not the one that its card describes.
@@ -176,8 +215,14 @@ def extractor(name: str) -> Extractor:
         >>> ganzoo.metrics.extractor("mnist").card["test_accuracy"] > 0.994
         True
     """
+    if name == "inception":
+        from ganzoo.metrics.inception import Inception
+
+        return Inception()
     if name not in extractor_names():
-        raise ValueError(f"There is no such extractor. There are: {extractor_names()}. Received: name={name!r}")
+        raise ValueError(
+            f"There is no such extractor. There are: {[*extractor_names(), 'inception']}. Received: name={name!r}"
+        )
     card = json.loads((_folder() / f"{name}.card.json").read_text(encoding="utf-8"))
     path = _folder() / f"{name}.safetensors"
     sha256 = weights.sha256(path)

@@ -1,114 +1,221 @@
-"""The protocol under which the zoo's presets are measured: everything that moves a number, said once.
+"""Protocols: everything that moves a number, said once, so that two numbers with one protocol compare.
 
-- Fakes: `num_images` of `generate(num_images, seed=seed)`, from the averaged generator; uint8, rounded, never resized.
-- Features: of the bundled classifier of the data set (`ganzoo.metrics.extractor`), named with its hash.
-- Frechet distance: to the moments of the whole train split.
-- Precision, recall, density, coverage (k = 5), kernel distance: to `num_images` of the test split, as many as there are
-  fakes: these numbers depend on the counts, and the test images are new to the generator and the extractor.
+Common to all of them:
 
-The id of a protocol holds all of it; numbers compare when their ids are equal but for the seeds.
+- Fakes: `num_images` of `generate(num_images, seed=seed)` for each of the seeds; uint8, rounded; the images of a data
+  set are never resized (what an extractor does to them is the extractor's).
+- Features and logits: of the bundled classifier of the data set (`ganzoo.metrics.extractor`), unless the protocol names
+  another extractor. Its hash is part of the protocol's id.
+- Reals: `num_images` of the test split, as many as there are fakes, which neither the generator nor the extractor has
+  been trained on. Authenticity alone looks at the training split: it asks whether a fake is a copy.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ganzoo import data, presets
-from ganzoo.metrics.extractors import Extractor, extractor
+from ganzoo.data.sources import progress
+from ganzoo.metrics.extractors import extractor as extractor_named
 from ganzoo.metrics.frechet import GaussianMoments
 from ganzoo.metrics.kernel import kernel_distance
-from ganzoo.metrics.neighbours import prdc
+from ganzoo.metrics.labels import classifier_score
+from ganzoo.metrics.neighbours import authenticity, prdc
+from ganzoo.metrics.path_length import perceptual_path_length
+from ganzoo.metrics.similarity import ms_ssim_diversity
+from ganzoo.metrics.wasserstein import patch_wasserstein_distance
 
-__all__ = ["Reference", "evaluate", "score"]
+if TYPE_CHECKING:
+    from ganzoo.gan import GAN
+
+__all__ = ["PROTOCOLS", "Protocol", "Reference", "Score", "evaluate", "score"]
+
+K = 5  # which neighbour, for precision, recall, density and coverage
+PATCHES, PAIRS, PATHS = 16, 1000, 2000  # per image and level; of images; between latents
 
 
 class Reference:
     """Real images as an extractor sees them: what generated ones are scored against.
 
     Args:
-        extractor: An `Extractor`, or anything with `id`, `image_shape` and `features(images)`.
-        train: uint8 (n, height, width, channels); their moments are kept, and cached by their content.
-        test: uint8 (m, height, width, channels); their features are kept.
+        extractor: An `Extractor`, an `Inception`, or anything with `id`, `features(images)` and, for the classifier
+            score, `logits(images)`.
+        images: uint8 (n, height, width, channels).
+        train: What the generator learned from, for `authenticity`: uint8 (m, height, width, channels), or a function
+            that reads them.
+
+    The features are computed when first needed and cached, under the extractor's id and a hash of the images, in
+    `references/` under `GANZOO_HOME` or the platform's user cache.
 
     Example:
-        >>> reference = Reference(ganzoo.metrics.extractor("mnist"), train_images, test_images)
-        >>> score(model.generate(10_000, seed=0), reference)
+        >>> reference = Reference(ganzoo.metrics.extractor("mnist"), test_images)
+        >>> score(model.generate(len(test_images), seed=0), reference)["frechet_distance"]
     """
 
-    def __init__(self, extractor: Extractor, train: np.ndarray, test: np.ndarray):
-        self.extractor = extractor
-        self.moments = _cached_moments(extractor, train)
-        self.features = extractor.features(test)
+    def __init__(self, extractor: Any, images: np.ndarray, train: np.ndarray | Callable[[], np.ndarray] | None = None):
+        self.extractor, self.images, self._train = extractor, images, train
 
-    @classmethod
-    def of(cls, dataset: str, num_images: int = 10_000, data_dir: str | Path | None = None) -> Reference:
-        """The reference of a data set by name: its whole train split, and `num_images` of its test split."""
-        test = some_of(_real(dataset, "test", data_dir), num_images)
-        return cls(extractor(dataset), _real(dataset, "train", data_dir), test)
+    @functools.cached_property
+    def features(self) -> np.ndarray:
+        """float32 (n, d)."""
+        return _cached_features(self.extractor, self.images)
 
-    @property
-    def id(self) -> str:
-        """The part of a protocol's id that the reference decides."""
-        size = "x".join(map(str, self.extractor.image_shape))
-        return f"{self.extractor.id}/uint8-{size}/train{self.moments.count}/test{len(self.features)}"
+    @functools.cached_property
+    def moments(self) -> GaussianMoments:
+        """Of the features."""
+        return GaussianMoments().update(self.features)
+
+    @functools.cached_property
+    def train_features(self) -> np.ndarray:
+        """float32 (m, d), of what the generator learned from.
+
+        Raises:
+            ValueError: The reference was made without.
+        """
+        if self._train is None:
+            raise ValueError("Authenticity takes the training images: Reference(extractor, images, train=...).")
+        return _cached_features(self.extractor, self._train() if callable(self._train) else self._train)
 
 
-def score(images: np.ndarray, reference: Reference, k: int = 5) -> dict[str, float]:
+@dataclasses.dataclass
+class Score:
+    """What the metrics of one sample have to work with: the fakes, what an extractor sees in them, the reference."""
+
+    images: np.ndarray
+    reference: Reference
+    model: GAN | None = None
+    seed: int = 0
+
+    @functools.cached_property
+    def features(self) -> np.ndarray:
+        return self.reference.extractor.features(self.images)
+
+    def frechet(self) -> dict[str, float]:
+        num, dimension = self.features.shape
+        if num <= dimension:
+            raise ValueError(f"The covariance of {dimension} features takes more samples. Received: {num} images")
+        return {"frechet_distance": GaussianMoments().update(self.features).distance(self.reference.moments)}
+
+    def kernel(self) -> dict[str, float]:
+        return {"kernel_distance": kernel_distance(self.reference.features, self.features)}
+
+    def neighbours(self) -> dict[str, float]:
+        return prdc(self.reference.features, self.features, K)
+
+    def classifier(self) -> dict[str, float]:
+        return {"classifier_score": classifier_score(self.reference.extractor.logits(self.images))[0]}
+
+    def copies(self) -> dict[str, float]:
+        return {"authenticity": authenticity(self.reference.train_features, self.features)}
+
+    def diversity(self) -> dict[str, float]:
+        return {"ms_ssim_diversity": ms_ssim_diversity(self.images, num_pairs=PAIRS)}
+
+    def patches(self) -> dict[str, float]:
+        levels = patch_wasserstein_distance(self.reference.images, self.images, PATCHES)
+        return {"patch_wasserstein_distance": float(np.mean(list(levels.values())))}
+
+    def path(self) -> dict[str, float]:
+        """Nothing where there is no generator, or the extractor sees images only as they are stored."""
+        if self.model is None or not hasattr(self.reference.extractor, "float_features"):
+            return {}
+        length = perceptual_path_length(
+            self.model.predict_on_batch,
+            self.reference.extractor.float_features,
+            self.model.latent_dim,
+            num_samples=PATHS,
+            seed=self.seed,
+        )
+        return {"perceptual_path_length": length}
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """What is measured, on how much, through which network.
+
+    Attributes:
+        name: Of the protocol.
+        metrics: Names of methods of `Score`; each gives one number or several.
+        num_images: Fakes, and reals to compare them with.
+        num_seeds: Samples of fakes. The spread over them comes from the latents alone, not from the training.
+        extractor: Name of an extractor; by default the data set's own.
+    """
+
+    name: str
+    metrics: tuple[str, ...]
+    num_images: int = 10_000
+    num_seeds: int = 5
+    extractor: str | None = None
+
+    def id(self, dataset: str, extractor: Any, weights: str) -> str:
+        """All that moves a number, in one line."""
+        return (
+            f"{self.name}/{Path(dataset).name}-test{self.num_images}/{extractor.id}/uint8/k{K}/{weights}/"
+            f"fakes{self.num_images}x{self.num_seeds}"
+        )
+
+
+_MAIN = ("frechet", "kernel", "neighbours", "classifier")
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol("standard", _MAIN),
+        Protocol("extended", (*_MAIN, "copies", "diversity", "patches", "path")),
+        Protocol("inception", ("frechet", "kernel", "classifier"), extractor="inception"),
+    )
+}
+
+
+def score(images: np.ndarray, reference: Reference, metrics: Sequence[str] = _MAIN[:3]) -> dict[str, float]:
     """Scores images against a reference.
 
     Args:
-        images: uint8 (n, height, width, channels); as many as the reference has test features.
+        images: uint8 (n, height, width, channels); as many as the reference has.
         reference: What to compare with.
-        k: Which neighbour, for the metrics of `prdc`.
+        metrics: Names of methods of `Score`.
 
     Returns:
-        frechet_distance, kernel_distance (lower is better), precision, recall, density, coverage (higher is better).
+        By default frechet_distance, kernel_distance (lower is better), precision, recall, density, coverage (higher is
+        better).
 
     Raises:
-        ValueError: There are not as many images as test images in the reference, or not more than the features have
-            dimensions (no covariance), or they are of another dtype or shape than the extractor sees.
+        ValueError: There are not as many images as in the reference, or not more than the features have dimensions (no
+            covariance), or they are of another dtype or shape than the extractor sees.
     """
-    features = reference.extractor.features(images)
-    num, dimension = features.shape
-    if num != len(reference.features):
-        raise ValueError(
-            "Precision, recall, density and coverage depend on the counts: score as many images as the reference has, "
-            f"{len(reference.features)}. Received: {num} images"
-        )
-    if num <= dimension:
-        raise ValueError(f"The covariance of {dimension} features takes more samples. Received: {num} images")
-    return {
-        "frechet_distance": GaussianMoments().update(features).distance(reference.moments),
-        **prdc(reference.features, features, k),
-        "kernel_distance": kernel_distance(reference.features, features),
-    }
+    return _scored(Score(images, reference), metrics)
 
 
 def evaluate(
-    source: str | Path,
+    source: str | Path | GAN,
     dataset: str | None = None,
     *,
-    num_images: int = 10_000,
-    seeds: Sequence[int] = (0,),
-    k: int = 5,
+    protocol: str | Protocol = "standard",
+    num_images: int | None = None,
+    num_seeds: int | None = None,
+    weights: str = "ema",
+    extractor: Any = None,
     data_dir: str | Path | None = None,
 ) -> list[dict[str, Any]]:
-    """Measures a preset, or images in a file, under the zoo's protocol.
+    """Measures a preset, a model or images in a file under a protocol.
 
     Args:
-        source: A preset's name, or a `.npz` file with uint8 (n, height, width, channels) under the key `images`.
+        source: A preset's name; a model; or a `.npz` file with uint8 (n, height, width, channels) under the key
+            `images`, of which the first `num_images` are one sample.
         dataset: The data set to compare with. Default: the one that the preset learned.
-        num_images: How many are generated (or taken from the start of the file) and compared with as many test images.
-        seeds: One sample for each; the spread over them comes from the latents alone, not from the training.
-        k: Which neighbour, for the metrics of `prdc`.
+        protocol: One of `PROTOCOLS`, by name, or your own.
+        num_images: Instead of the protocol's.
+        num_seeds: Instead of the protocol's; seeds are 0, 1, ...
+        weights: "ema", the averaged generator, or "raw", the one in training, which a preset does not hold.
+        extractor: Instead of the protocol's: an extractor, or the name of one.
         data_dir: Folder with the data set's original files, where it cannot be downloaded.
 
     Returns:
@@ -116,24 +223,54 @@ def evaluate(
         "protocol"}: what a preset's card holds under `metrics`.
 
     Raises:
-        ValueError: No such preset or file, no extractor for the data set, or the images do not fit it.
+        ValueError: No such preset, protocol or file, no extractor for the data set, or the images do not fit it.
 
     Example:
-        >>> for metric in ganzoo.metrics.evaluate("dcgan-mnist", seeds=range(5)):
-        ...     print(metric["name"], metric["value"])
+        >>> for metric in ganzoo.metrics.evaluate("dcgan-mnist"):
+        ...     print(metric["name"], metric["value"], metric["std"])
 
-    Reference: Heusel et al. 2017, arXiv:1706.08500; Naeem et al. 2020, arXiv:2002.09797.
+    Reference: Heusel et al. 2017, arXiv:1706.08500; Naeem et al. 2020, arXiv:2002.09797; and see each metric.
     """
-    if dataset is None and _is_file(source):
-        raise ValueError(f"Say which data set the images are to be compared with. Received: dataset=None, {source=}")
-    if not len(seeds):
-        raise ValueError(f"Give at least one seed. Received: {seeds=}")
-    dataset = dataset or presets.read_recipe(str(source)).dataset.name
-    samples, weights = _samples(source, num_images, seeds)
-    reference = Reference.of(dataset, num_images, data_dir)
-    scores = [score(images, reference, k) for images in samples]
-    protocol = f"{dataset}/{reference.id}/k{k}/{weights}"
-    return [_entry(name, [each[name] for each in scores], protocol) for name in scores[0]]
+    chosen = _chosen(protocol, num_images, num_seeds)
+    if dataset is None:
+        if not isinstance(source, str) or _is_file(source):
+            raise ValueError("Say which data set the images are to be compared with. Received: dataset=None")
+        dataset = presets.read_recipe(source).dataset.name
+    samples = _samples(source, chosen, weights)
+    if isinstance(extractor, str) or extractor is None:
+        extractor = extractor_named(extractor or chosen.extractor or dataset)
+    if _is_file(source):
+        chosen, weights = dataclasses.replace(chosen, num_seeds=1), "file"
+    reference, scores = None, []
+    for seed, (images, model) in enumerate(progress(samples, chosen.num_seeds, "Samples")):
+        if reference is None:
+            read = functools.partial(_real, dataset, data_dir=data_dir, image_shape=images.shape[1:])
+            reference = Reference(extractor, some_of(read("test"), chosen.num_images), functools.partial(read, "train"))
+        scores.append(_scored(Score(images, reference, model, seed), chosen.metrics))
+    identity = chosen.id(dataset, extractor, weights)
+    return [_entry(name, [each[name] for each in scores], identity) for name in scores[0]]
+
+
+def _chosen(protocol: str | Protocol, num_images: int | None, num_seeds: int | None) -> Protocol:
+    if isinstance(protocol, str):
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"There is no such protocol. There are: {list(PROTOCOLS)}. Received: {protocol=}")
+        protocol = PROTOCOLS[protocol]
+    given = {"num_images": num_images, "num_seeds": num_seeds}
+    given = {name: value for name, value in given.items() if value is not None}
+    if bad := {name: value for name, value in given.items() if isinstance(value, bool) or value < 1}:
+        raise ValueError(f"Counts are at least 1. Received: {bad}")
+    return dataclasses.replace(protocol, **given)
+
+
+def _scored(sample: Score, metrics: Sequence[str]) -> dict[str, float]:
+    num, expected = len(sample.images), len(sample.reference.images)
+    if num != expected:
+        raise ValueError(
+            "The metrics depend on the counts: score as many images as the reference has, "
+            f"{expected}. Received: {num} images"
+        )
+    return {name: value for metric in metrics for name, value in getattr(sample, metric)().items()}
 
 
 def _entry(name: str, values: list[float], protocol: str) -> dict[str, Any]:
@@ -141,16 +278,24 @@ def _entry(name: str, values: list[float], protocol: str) -> dict[str, Any]:
     return {"name": name, "value": float(np.mean(values)), "std": std, "values": values, "protocol": protocol}
 
 
-def _is_file(source: str | Path) -> bool:
-    return Path(source).suffix == ".npz"
+def _is_file(source: Any) -> bool:
+    return isinstance(source, (str, Path)) and Path(source).suffix == ".npz"
 
 
-def _samples(source: str | Path, num_images: int, seeds: Sequence[int]) -> tuple[Any, str]:
-    """The images of each sample, and where they come from, for the protocol's id."""
-    if _is_file(source):
-        return [_images_of_file(Path(source), num_images)], "file"
-    model = presets.load(str(source))
-    return (model.generate(num_images, seed=seed) for seed in seeds), f"ema/seeds{','.join(map(str, seeds))}"
+def _samples(source: str | Path | GAN, protocol: Protocol, weights: str) -> Iterator[tuple[np.ndarray, GAN | None]]:
+    """The images of each seed, and what drew them. What is wrong with the source is said before any work is done."""
+    if weights not in ("ema", "raw"):
+        raise ValueError(f'The weights are "ema" or "raw". Received: {weights=}')
+    if isinstance(source, (str, Path)) and _is_file(source):
+        return iter([(_images_of_file(Path(source), protocol.num_images), None)])
+    if isinstance(source, (str, Path)) and weights == "raw":
+        raise ValueError("A preset holds the averaged generator alone: give the model. Received: weights='raw'")
+    model: Any = presets.load(str(source)) if isinstance(source, (str, Path)) else source
+    averaged = weights == "ema"
+    return (
+        (model.generate(protocol.num_images, seed=seed, averaged=averaged), model if averaged else None)
+        for seed in range(protocol.num_seeds)
+    )
 
 
 def _images_of_file(path: Path, num_images: int) -> np.ndarray:
@@ -169,20 +314,20 @@ def some_of(images: np.ndarray, num: int) -> np.ndarray:
     return images[np.argsort([hashlib.sha256(image.tobytes()).digest() for image in images], kind="stable")[:num]]
 
 
-def _cached_moments(extractor: Extractor, images: np.ndarray) -> GaussianMoments:
-    """Moments of the features of real images: computed once for each extractor and content."""
+def _cached_features(extractor: Any, images: np.ndarray) -> np.ndarray:
+    """Features of real images: computed once for each extractor and content."""
     content = hashlib.sha256(np.asarray(images).tobytes()).hexdigest()
     path = _cache_dir() / f"{extractor.id}-{content[:16]}.npz"
     if path.is_file():
-        with np.load(path) as moments:
-            return GaussianMoments(int(moments["count"]), moments["mean"], moments["scatter"])
-    moments = GaussianMoments().update(extractor.features(images))
+        with np.load(path) as cached:
+            return cached["features"]
+    features = extractor.features(images)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{os.getpid()}-{path.name}")
-        np.savez(beside, **dataclasses.asdict(moments))
+        np.savez(beside, features=features)
         os.replace(beside, path)
-    return moments
+    return features
 
 
 def _cache_dir() -> Path:
@@ -194,5 +339,6 @@ def _cache_dir() -> Path:
     return Path(home).expanduser() / "references"
 
 
-def _real(dataset: str, split: str, data_dir: str | Path | None) -> np.ndarray:
-    return np.asarray(data.load(dataset, split, data_dir=data_dir))
+def _real(dataset: str, split: str, data_dir: str | Path | None, image_shape: tuple[int, ...]) -> np.ndarray:
+    shape = image_shape if Path(dataset).is_dir() else None  # the images of a folder have no size of their own
+    return np.asarray(data.load(dataset, split, data_dir=data_dir, image_shape=shape))
