@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ganzoo.callbacks.backup import Backup
+from ganzoo.callbacks.health_monitor import HealthMonitor
+from ganzoo.callbacks.metric_monitor import MetricMonitor
 from ganzoo.callbacks.sample_grid import SampleGrid
 
-__all__ = ["Backup", "SampleGrid"]
+__all__ = ["Backup", "HealthMonitor", "MetricMonitor", "SampleGrid"]

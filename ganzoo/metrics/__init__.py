@@ -38,7 +38,7 @@ from ganzoo.metrics.labels import ClassifierScore, classifier_score, label_accur
 from ganzoo.metrics.modes import ModeCounts, nearest_modes, stacked_modes
 from ganzoo.metrics.neighbours import authenticity, nearest_neighbours, prdc
 from ganzoo.metrics.path_length import perceptual_path_length
-from ganzoo.metrics.protocol import PROTOCOLS, Protocol, Reference, evaluate, score
+from ganzoo.metrics.protocol import PROTOCOLS, Protocol, Reference, evaluate, score, scorer
 from ganzoo.metrics.similarity import ms_ssim, ms_ssim_diversity
 from ganzoo.metrics.wasserstein import patch_wasserstein_distance, sliced_wasserstein_distance
 
@@ -68,6 +68,7 @@ __all__ = [
     "perceptual_path_length",
     "prdc",
     "score",
+    "scorer",
     "sliced_wasserstein_distance",
     "stacked_modes",
     "train_classifier",

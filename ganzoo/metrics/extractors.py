@@ -179,9 +179,13 @@ class CustomExtractor:
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Features of uint8 images (n, height, width, channels): (n, d)."""
-        images, see = checked_images(images), self.network
-        if isinstance(see, keras.Model):
-            see = lambda batch: self.network.predict_on_batch(to_float(batch))  # noqa: E731
+        images, network = checked_images(images), self.network
+
+        def see(batch: np.ndarray) -> np.ndarray:
+            if isinstance(network, keras.Model):
+                return network.predict_on_batch(to_float(batch))
+            return network(batch)
+
         starts = range(0, len(images), self.batch_size)
         batches = (images[start : start + self.batch_size] for start in progress(starts, len(starts), self.name))
         features = np.concatenate([np.asarray(see(batch)) for batch in batches])

@@ -57,9 +57,9 @@ def perceptual_path_length(
     rng, lengths = np.random.default_rng(seed), []
     for start in range(0, num_samples, batch_size):
         num = min(batch_size, num_samples - start)
-        ends = rng.standard_normal((2, num, latent_dim))
+        z1, z2 = rng.standard_normal((2, num, latent_dim))
         t = rng.random((num, 1))
-        points = np.concatenate([slerp(*ends, t), slerp(*ends, t + epsilon)]).astype("float32")
+        points = np.concatenate([slerp(z1, z2, t), slerp(z1, z2, t + epsilon)]).astype("float32")
         seen = np.asarray(features(np.asarray(generate(points), "float32")), "float64")
         lengths.append(np.sum((seen[:num] - seen[num:]) ** 2, axis=1) / epsilon**2)
     sorted_lengths = np.sort(np.concatenate(lengths))

@@ -37,7 +37,7 @@ from ganzoo.metrics.wasserstein import patch_wasserstein_distance
 if TYPE_CHECKING:
     from ganzoo.gan import GAN
 
-__all__ = ["PROTOCOLS", "Protocol", "Reference", "Score", "evaluate", "score"]
+__all__ = ["PROTOCOLS", "Protocol", "Reference", "Score", "evaluate", "score", "scorer"]
 
 K = 5  # which neighbour, for precision, recall, density and coverage
 PATCHES, PAIRS, PATHS = 16, 1000, 2000  # per image and level; of images; between latents
@@ -194,6 +194,30 @@ def score(images: np.ndarray, reference: Reference, metrics: Sequence[str] = _MA
     return _scored(Score(images, reference), metrics)
 
 
+def scorer(
+    reference: Reference, metrics: Sequence[str] = ("frechet",), seed: int = 0
+) -> Callable[[GAN], dict[str, float]]:
+    """A function that scores a model against a reference: what `ganzoo.callbacks.MetricMonitor` measures with.
+
+    Args:
+        reference: As many images are drawn as it has. The images that choose the best weights should not be those on
+            which they are reported.
+        metrics: Names of methods of `Score`.
+        seed: Of the latents, the same at each call.
+
+    Example:
+        >>> measure = scorer(Reference(ganzoo.metrics.extractor("mnist"), images[:2000]))
+        >>> measure(model)
+        {'frechet_distance': ...}
+    """
+
+    def measure(model: GAN) -> dict[str, float]:
+        images = model.generate(len(reference.images), seed=seed)
+        return _scored(Score(images, reference, model, seed), metrics)
+
+    return measure
+
+
 def evaluate(
     source: str | Path | GAN,
     dataset: str | None = None,
@@ -256,11 +280,11 @@ def _chosen(protocol: str | Protocol, num_images: int | None, num_seeds: int | N
         if protocol not in PROTOCOLS:
             raise ValueError(f"There is no such protocol. There are: {list(PROTOCOLS)}. Received: {protocol=}")
         protocol = PROTOCOLS[protocol]
-    given = {"num_images": num_images, "num_seeds": num_seeds}
-    given = {name: value for name, value in given.items() if value is not None}
-    if bad := {name: value for name, value in given.items() if isinstance(value, bool) or value < 1}:
-        raise ValueError(f"Counts are at least 1. Received: {bad}")
-    return dataclasses.replace(protocol, **given)
+    num_images = protocol.num_images if num_images is None else num_images
+    num_seeds = protocol.num_seeds if num_seeds is None else num_seeds
+    if min(num_images, num_seeds) < 1:
+        raise ValueError(f"Counts are at least 1. Received: {num_images=}, {num_seeds=}")
+    return dataclasses.replace(protocol, num_images=num_images, num_seeds=num_seeds)
 
 
 def _scored(sample: Score, metrics: Sequence[str]) -> dict[str, float]:

@@ -87,8 +87,8 @@ def patch_wasserstein_distance(
         )
     distances = {}
     for level, (a, b) in enumerate(zip(_pyramid(real), _pyramid(fake))):
-        descriptors = [_patches(x, patches_per_image, [seed, level]) for x in (a, b)]
-        distances[a.shape[1]] = 1e3 * sliced_wasserstein_distance(*descriptors, num_projections, seed)
+        patches, others = (_patches(x, patches_per_image, [seed, level]) for x in (a, b))
+        distances[a.shape[1]] = 1e3 * sliced_wasserstein_distance(patches, others, num_projections, seed)
     return distances
 
 
@@ -110,10 +110,8 @@ def _blurred(images: np.ndarray) -> np.ndarray:
         padding = [(0, 0)] * 4
         padding[axis] = (2, 2)
         padded, size = np.pad(images, padding, mode="reflect"), images.shape[axis]
-        images = sum(
-            np.float32(weight / 16) * padded.take(range(i, i + size), axis=axis)
-            for i, weight in enumerate((1, 4, 6, 4, 1))
-        )
+        windows = (padded.take(range(i, i + size), axis=axis) for i in range(5))
+        images = np.add.reduce([np.float32(w / 16) * window for w, window in zip((1, 4, 6, 4, 1), windows)])
     return images
 
 

@@ -1,0 +1,209 @@
+"""Tells, in words, when a training goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+
+import keras
+import numpy as np
+from keras import ops
+
+from ganzoo import backend
+from ganzoo.data.preprocessing import check_images, to_float
+
+__all__ = ["HealthMonitor"]
+
+REMEDIES = {
+    "not a number": "Lower the learning rates, or clip gradients with the optimizer's clipnorm.",
+    "vanishing gradients": (
+        "The discriminator is too good for the generator's loss: take the non-saturating loss, lower the "
+        "discriminator's learning rate, take fewer discriminator steps, or regularise it."
+    ),
+    "mode collapse": (
+        "Lower the learning rates, the generator's first; or regularise the discriminator (spectral_norm, WGANGP)."
+    ),
+    "discriminator at chance": (
+        "If the images are not good yet, the discriminator learns too slowly: raise its learning rate or its width, or "
+        "take more discriminator steps."
+    ),
+    "oscillation": "Lower the learning rates; beta_1 of .5 or 0; or regularise the discriminator.",
+}
+
+
+class HealthMonitor(keras.callbacks.Callback):
+    """Looks at a training every so many steps, and says in one line what goes wrong and what helps.
+
+    Each look takes the same real images and the same latents, and measures, on the generator in training:
+
+    - *not a number*: an image or a logit is not finite. Training stops, and the model is put back to the state of the
+      last look at which everything was finite.
+    - *vanishing gradients*: the generator's loss moves by less than `least_gradient` (.02) where the discriminator's
+      logit moves by 1, while the discriminator tells real from fake more than 95 % of the time. With the
+      non-saturating loss and with a critic that number stays near 1.
+    - *mode collapse*: two generated images differ, on average, by less than `least_diversity` (.3) times what two real
+      images differ by (Euclidean distance of pixels).
+    - *discriminator at chance*: the logit of a real image exceeds that of a fake one less than half of the time, or
+      hardly more (`chance`, .02). That is also how a training ends that has reached everything.
+    - *oscillation*: from look to look the images move by more than `most_movement` (.7) times what two real images
+      differ by, and yet, over all looks in the window, not even twice as far as in one.
+
+    An alarm is raised when its condition holds at `patience` looks in a row (*not a number* at once; *at chance* after
+    twice as many), and again only after the condition was gone. Alarms go to the logger "ganzoo" as warnings.
+
+    Args:
+        images: real images as for `fit`, at least 16; up to 256 are used.
+        every: int, training steps from one look to the next.
+        patience: int, looks.
+        least_gradient, least_diversity, chance, most_movement: thresholds, see above.
+
+    Attributes:
+        alarms: list of (training step, kind, message).
+        looks: list of dicts of what was measured: ``step``, ``gradient``, ``diversity``, ``told_apart``, ``movement``.
+
+    Raises:
+        ValueError: unsuitable images, or fewer than 16.
+
+    Example:
+
+        >>> monitor = ganzoo.callbacks.HealthMonitor(images[:256])
+        >>> model.fit(images, epochs=20, callbacks=[monitor])
+        >>> monitor.alarms
+        []
+    """
+
+    def __init__(
+        self,
+        images,
+        every: int = 100,
+        patience: int = 5,
+        *,
+        least_gradient: float = 0.02,
+        least_diversity: float = 0.3,
+        chance: float = 0.02,
+        most_movement: float = 0.7,
+    ):
+        super().__init__()
+        images = np.asarray(images)[:256]
+        if len(images) < 16:
+            raise ValueError(f"Give at least 16 real images. Received: {len(images)}")
+        if not (every >= 1 and patience >= 1):
+            raise ValueError(f"`every` and `patience` are positive integers. Received: {every=}, {patience=}")
+        if images.ndim == 4:
+            check_images(images, allow_nonnegative=True, name="images")
+            images = to_float(images)
+        self.images, self.every, self.patience = images.astype("float32"), every, patience
+        self.least_gradient, self.least_diversity = least_gradient, least_diversity
+        self.chance, self.most_movement = chance, most_movement
+        self.alarms: list[tuple[int, str, str]] = []
+        self.looks: list[dict[str, float]] = []
+        self._spread = _mean_distance(self.images, np.roll(self.images, 1, axis=0))
+        self._in_a_row = dict.fromkeys(REMEDIES, 0)
+        self._drawn: deque = deque(maxlen=patience + 1)
+        self._good: list[np.ndarray] = []
+        self._begin = self._step = 0
+
+    def on_train_begin(self, logs=None):
+        self._keep()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._begin = self._step = int(ops.convert_to_numpy(self.model.optimizer.iterations))
+
+    def on_train_batch_end(self, batch, logs=None):
+        before, self._step = self._step, self._begin + batch + 1
+        if self._step // self.every > before // self.every and not self.model.stop_training:
+            self._look()
+
+    def _look(self) -> None:
+        measured = self._measured()
+        if measured is None:
+            self._alarm(
+                "not a number", "an image or a logit is not finite; training stops, the last good state is back"
+            )
+            self._restore()
+            self.model.stop_training = True
+            return
+        self.looks.append({"step": self._step, **measured})
+        self._keep()
+        apart, gradient, diversity = (measured[name] for name in ("told_apart", "gradient", "diversity"))
+        self._judge(
+            "vanishing gradients",
+            gradient < self.least_gradient and apart > 0.95,
+            f"the generator's loss moves by {gradient:.2g} where the logit moves by 1, and real images are told from "
+            f"fake ones {apart:.0%} of the time",
+        )
+        self._judge(
+            "mode collapse",
+            diversity < self.least_diversity,
+            f"generated images differ by {diversity:.2g} times what real images differ by",
+        )
+        self._judge(
+            "discriminator at chance",
+            apart < 0.5 + self.chance,
+            f"real images are told from fake ones {apart:.0%} of the time",
+            patience=2 * self.patience,
+        )
+        self._judge(
+            "oscillation",
+            self._oscillates(),
+            f"between two looks the images move by {measured['movement']:.2g} times what real images differ by, and "
+            "get nowhere",
+            patience=1,  # the condition spans as many looks
+        )
+
+    def _measured(self) -> dict[str, float] | None:
+        model, num = self.model, len(self.images)
+        latents = np.random.default_rng(0).standard_normal((num, model.latent_dim), dtype="float32")
+        with backend.no_gradient():
+            fake = ops.cast(model.generator(latents, training=False), "float32")
+            logits = [ops.convert_to_numpy(model.discriminator(x, training=False)) for x in (self.images, fake)]
+        drawn = ops.convert_to_numpy(fake)
+        real_logits, fake_logits = (x.reshape(num, -1).mean(axis=1) for x in logits)
+        if not (np.isfinite(drawn).all() and np.isfinite(real_logits).all() and np.isfinite(fake_logits).all()):
+            return None
+        slope = _norms(backend.input_gradient(lambda x: model.discriminator(x, training=False), fake))
+        loss = _norms(backend.input_gradient(lambda x: num * model.generator_loss(x, training=False), fake))
+        movement = _mean_distance(drawn, self._drawn[-1]) / self._spread if self._drawn else 0.0
+        self._drawn.append(drawn)
+        return {
+            "gradient": float(np.mean(loss / np.maximum(slope, 1e-12))),
+            "diversity": _mean_distance(drawn, np.roll(drawn, 1, axis=0)) / self._spread,
+            "told_apart": float((real_logits[:, None] > fake_logits).mean()),
+            "movement": movement,
+        }
+
+    def _oscillates(self) -> bool:
+        if len(self._drawn) <= self.patience:
+            return False
+        steps = [look["movement"] for look in self.looks[-self.patience :]]
+        whole = _mean_distance(self._drawn[0], self._drawn[-1]) / self._spread
+        return min(steps) > self.most_movement and whole < 2 * float(np.mean(steps))
+
+    def _judge(self, kind: str, condition: bool, message: str, patience: int | None = None) -> None:
+        self._in_a_row[kind] = self._in_a_row[kind] + 1 if condition else 0
+        if self._in_a_row[kind] == (patience or self.patience):
+            self._alarm(kind, message)
+
+    def _alarm(self, kind: str, message: str) -> None:
+        message = f"Step {self._step}: {kind}: {message}. {REMEDIES[kind]}"
+        self.alarms.append((self._step, kind, message))
+        logging.getLogger("ganzoo").warning(message)
+
+    def _variables(self) -> list:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _keep(self) -> None:
+        self._good = [ops.convert_to_numpy(v).copy() for v in self._variables()]
+
+    def _restore(self) -> None:
+        for variable, value in zip(self._variables(), self._good):
+            variable.assign(value)
+
+
+def _mean_distance(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm((a - b).reshape(len(a), -1), axis=1).mean())
+
+
+def _norms(gradient) -> np.ndarray:
+    gradient = ops.convert_to_numpy(gradient)
+    return np.linalg.norm(gradient.reshape(len(gradient), -1), axis=1)

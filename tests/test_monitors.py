@@ -1,0 +1,139 @@
+"""MetricMonitor and HealthMonitor: what they measure, what they do to the logs, and what raises an alarm."""
+
+from __future__ import annotations
+
+import logging
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import ganzoo
+from ganzoo import metrics
+from ganzoo.callbacks import HealthMonitor, MetricMonitor
+from ganzoo.data import toys
+
+Adam, SGD = keras.optimizers.Adam, keras.optimizers.SGD
+
+
+def tiny(**kwargs):
+    keras.utils.set_random_seed(7)
+    return ganzoo.DCGAN(**{"image_shape": (16, 16, 1), "latent_dim": 4, "width": 4, "seed": 3, **kwargs})
+
+
+def ring_gan(**kwargs):
+    keras.utils.set_random_seed(0)
+    return ganzoo.VanillaGAN((2,), **{"latent_dim": 16, "width": 128, "dropout": 0.0, "seed": 0, **kwargs})
+
+
+# --- MetricMonitor
+
+
+def test_numbers_are_logged_as_keras_logs_its_own(images, tmp_path):
+    values = iter([3.0, 1.0, 2.0, 4.0, 5.0])
+    monitor = MetricMonitor(lambda model: {"distance": next(values)})
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", "distance", mode="min", save_best_only=True)
+    stop = keras.callbacks.EarlyStopping("distance", mode="min", patience=2)
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    model = tiny()
+    history = model.fit(images[:16], batch_size=8, epochs=5, verbose=0, callbacks=[monitor, best, stop, log])
+    assert history.history["distance"] == [3, 1, 2, 4]  # no better than the second for two epochs
+    assert int(ops.convert_to_numpy(keras.saving.load_model(tmp_path / "best.keras").optimizer.iterations)) == 4
+    assert "distance" in (tmp_path / "log.csv").read_text().splitlines()[0].split(",")
+
+
+def test_every_so_many_steps_over_epochs(images):
+    seen = []
+    monitor = MetricMonitor(lambda model: seen.append(len(seen)) or float(len(seen)), every=3, name="count")
+    history = tiny().fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[monitor])  # 4 steps each
+    assert monitor.history == [(3, {"count": 1.0}), (6, {"count": 2.0})]
+    assert history.history["count"] == [1, 2]
+
+
+def test_measuring_leaves_the_training_as_it_was(images):
+    def scored(model):
+        return {"brightness": model.generate(8, seed=0).mean()}
+
+    straight, watched = tiny(), tiny()
+    straight.fit(images[:32], batch_size=8, epochs=2, verbose=0)
+    health = HealthMonitor(images[:16], every=1)
+    watched.fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[MetricMonitor(scored, every=1), health])
+    assert len(health.looks) == 8
+    for a, b in zip(
+        [*straight.variables, *straight.optimizer.variables], [*watched.variables, *watched.optimizer.variables]
+    ):
+        np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
+
+
+def test_the_scorer_scores_the_averaged_generator(images):
+    see = metrics.CustomExtractor(lambda x: x.reshape(len(x), 4, -1).mean(axis=2), "rows-1")
+    reference = metrics.Reference(see, images[:40])
+    model = tiny()
+    monitor = MetricMonitor(metrics.scorer(reference, seed=5))
+    model.fit(images[:32], batch_size=8, verbose=0, callbacks=[monitor])
+    assert monitor.history[-1][1] == metrics.score(model.generate(40, seed=5), reference, ["frechet"])
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("every", [0, -1, 1.5, True, "step"])
+def test_monitor_refuses_no_interval(every):
+    with pytest.raises(ValueError, match="Received: every="):
+        MetricMonitor(float, every=every)
+
+
+# --- HealthMonitor: trainings that go wrong as trainings do
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "discriminator", "generator", "steps"),
+    [
+        ("vanishing gradients", {"minimax": True, "num_layers": 3}, Adam(1e-2), Adam(1e-5), 300),
+        ("discriminator at chance", {}, Adam(1e-6), Adam(1e-3), 550),
+        ("mode collapse", {}, Adam(0.1), Adam(0.1), 800),
+        ("oscillation", {}, Adam(2e-4, beta_1=0.5), Adam(2e-3, beta_1=0.5), 900),
+        ("not a number", {}, SGD(10.0), SGD(10.0), 200),
+    ],
+)
+def test_a_training_that_goes_wrong_is_named(kind, model, discriminator, generator, steps, caplog):
+    points = toys.gaussian_ring(64 * steps, seed=0)
+    monitor, gan = HealthMonitor(points[:256], every=50), ring_gan(**model)
+    gan.compile({"discriminator": discriminator, "generator": generator})
+    with caplog.at_level(logging.WARNING, "ganzoo"):
+        gan.fit(points, batch_size=64, verbose=0, callbacks=[monitor])
+    kinds = [alarm[1] for alarm in monitor.alarms]
+    assert kind in kinds, (kinds, monitor.looks)
+    step, _, message = monitor.alarms[kinds.index(kind)]
+    assert message.startswith(f"Step {step}: {kind}: ") and "\n" not in message
+    assert message in caplog.messages
+    assert message.endswith(".") and len(message.split(". ")) > 1  # and what helps
+
+
+def test_after_not_a_number_the_last_good_state_is_back():
+    points = toys.gaussian_ring(64 * 100, seed=0)
+    monitor, gan = HealthMonitor(points[:256], every=10), ring_gan()
+    gan.compile({"discriminator": SGD(10.0), "generator": SGD(10.0)})
+    history = gan.fit(points, batch_size=64, epochs=5, verbose=0, callbacks=[monitor])
+    assert [alarm[1] for alarm in monitor.alarms] == ["not a number"] and len(history.epoch) == 1
+    last = monitor.looks[-1]["step"] if monitor.looks else 0
+    assert int(ops.convert_to_numpy(gan.optimizer.iterations)) == last
+    assert np.isfinite(gan.generate(8, seed=0)).all()
+    assert all(np.isfinite(ops.convert_to_numpy(v)).all() for v in gan.variables)
+
+
+def test_a_critics_gradient_does_not_vanish(images):
+    monitor = HealthMonitor(images[:16], every=1)
+    keras.utils.set_random_seed(7)
+    model = ganzoo.WGANGP(image_shape=(16, 16, 1), latent_dim=4, width=4, seed=3)
+    model.fit(images[:40], batch_size=4, verbose=0, callbacks=[monitor])
+    assert [look["gradient"] for look in monitor.looks] == pytest.approx([1, 1], rel=1e-4)
+
+
+@pytest.mark.backend_free
+def test_health_monitor_refuses_what_it_cannot_compare_with(images):
+    with pytest.raises(ValueError, match="Received: 15"):
+        HealthMonitor(images[:15])
+    with pytest.raises(ValueError, match="every=0"):
+        HealthMonitor(images[:16], every=0)
+    with pytest.raises(ValueError, match=r"\[-1, 1\]"):
+        HealthMonitor(np.full((16, 8, 8, 1), 3.0))
