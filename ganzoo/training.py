@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ganzoo import plot, presets, weights
-from ganzoo.callbacks import Backup, SampleGrid
+from ganzoo import metrics, plot, presets, weights
+from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
+from ganzoo.metrics.protocol import some_of
 from ganzoo.presets import Recipe, Training
 from ganzoo.schedules import HoldThenLinear
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 RECORD, BACKUP, LOG, SAMPLES = "training.json", "backup.safetensors", "log.csv", "samples"
 BACKUP_STEPS = 500  # and at the end of each epoch
-WEIGHTS, MODEL, SHEET = "weights.safetensors", "model.keras", "samples.png"
+WEIGHTS, MODEL, SHEET, BEST = "weights.safetensors", "model.keras", "samples.png", "best.safetensors"
+HEALTH_STEPS, MONITORED, MONITOR = 200, 2000, "frechet_distance"  # steps; training images; the log's column
 
 
 def train(
@@ -54,7 +56,9 @@ def train(
     stops after the step that runs and loses nothing; a kill loses at most the steps since the last backup. The folder
     then holds `weights.safetensors` (float32), `model.keras` (optimizers and all), `log.csv` (a row per epoch),
     `samples/` (a sheet of images per epoch), `samples.png` (64 images of the final model) and `training.json` (what was
-    trained, how and on what).
+    trained, how and on what, and the alarms of `ganzoo.callbacks.HealthMonitor`). Where ganzoo has an extractor for the
+    data, each row of the log holds the Frechet distance of 2000 images to as many of the training images, and
+    `best.safetensors` the weights of the epoch in which it was least.
 
     Args:
         preset: A preset's name, or the path of a recipe of your own (`.yaml`).
@@ -76,6 +80,7 @@ def train(
 
     Raises:
         KeyboardInterrupt: Ctrl-C, when the step is done and saved.
+        FloatingPointError: Losses or weights are no longer finite.
         ValueError: An unknown preset, a faulty recipe, unsuitable images; or a folder that holds something else, or a
             training with other settings: the message names them.
 
@@ -101,21 +106,24 @@ def train(
         _say(verbose, f"The training in {folder} is finished already.")
         return keras.saving.load_model(folder / MODEL)
     model = _compiled(recipe, len(images))
-    backup = Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
+    health, backup = _Health(images, every=HEALTH_STEPS), Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
     with _StopBetweenSteps(backup) as stop:
         model.fit(
             images,
             batch_size=recipe.training.batch_size,
             epochs=recipe.training.epochs,
             callbacks=[
+                *_quality(folder, recipe.dataset.name if data is None else data, images),
                 keras.callbacks.CSVLogger(folder / LOG, append=True),
                 SampleGrid(folder / SAMPLES, every=sample_every),
-                backup,  # after these two: an epoch is done when its row and sheet are there
+                health,
+                backup,  # after these: an epoch is done when its row and sheet are there
                 stop,
             ],
             verbose=verbose,
         )
-    _finish(folder, model, record)
+    alarms = [{"step": step, "kind": kind} for step, kind, _ in health.alarms]
+    _finish(folder, model, record | {"alarms": alarms})
     _say(verbose, f"Wrote {folder}: {WEIGHTS}, {MODEL}, {SHEET}, {LOG}")
     return model
 
@@ -188,6 +196,39 @@ def _compiled(recipe: Recipe, num_images: int) -> GAN:
     per_step = training.batch_size * model.discriminator_steps
     compile_for(model, training, max(num_images // per_step, 1) * training.epochs)
     return model
+
+
+def _quality(folder: Path, data: Any, images: np.ndarray) -> list[keras.callbacks.Callback]:
+    """Callbacks that log the distance to training images and keep the best weights, where there is an extractor."""
+    if str(data) not in metrics.extractor_names():
+        return []
+    extractor = metrics.extractor(str(data))
+    if images.shape[1:] != extractor.image_shape or len(images) < MONITORED:
+        return []
+    reference = metrics.Reference(extractor, some_of(images, MONITORED))
+    return [MetricMonitor(metrics.scorer(reference)), _KeepBest(folder)]
+
+
+class _KeepBest(keras.callbacks.Callback):
+    """Writes the weights of each epoch that is better than all before it, which the log knows, also of earlier runs."""
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self._folder = folder
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        before = [float(row[MONITOR]) for row in _rows(self._folder / LOG) if int(row["epoch"]) < epoch]
+        if logs[MONITOR] < min(before, default=float("inf")):
+            weights.save_weights(self.model, self._folder / BEST, half=False)
+
+
+class _Health(HealthMonitor):
+    """A training that has diverged is an error, before anything of it is saved: the backup before holds."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        super().on_train_batch_end(batch, logs)
+        if self.alarms and self.alarms[-1][1] == "not a number":
+            raise FloatingPointError(f"The training has diverged. {self.alarms[-1][2]}")
 
 
 class _StopBetweenSteps(keras.callbacks.Callback):
@@ -296,7 +337,7 @@ def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 def _clear(folder: Path) -> None:
     """Deletes what a training writes, the record last, and nothing else."""
-    for name in (BACKUP, LOG, WEIGHTS, MODEL, SHEET):
+    for name in (BACKUP, LOG, WEIGHTS, MODEL, SHEET, BEST):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / SAMPLES, ignore_errors=True)
     (folder / RECORD).unlink(missing_ok=True)
@@ -328,21 +369,30 @@ def _finish(folder: Path, model: GAN, record: dict[str, Any]) -> None:
     _once_per_epoch(folder / LOG)
     steps = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     today = time.strftime("%Y-%m-%d", time.gmtime())
+    rows = [row for row in _rows(folder / LOG) if MONITOR in row]
+    best = min(rows, key=lambda row: float(row[MONITOR]), default=None)
+    if best is not None:
+        record |= {"best": {"epoch": int(best["epoch"]) + 1, MONITOR: float(best[MONITOR])}}
     _write_record(folder, record | {"finished": True, "steps": steps, "trained_at": today})
     (folder / BACKUP).unlink(missing_ok=True)
 
 
-def _once_per_epoch(log: Path) -> None:
-    """An interruption can make an epoch run, and be logged, twice; the first row, of the whole epoch, holds."""
+def _rows(log: Path) -> list[dict[str, str]]:
+    """The log's rows. An interruption can make an epoch run, and be logged, twice: the first, of the whole, holds."""
     rows: dict[str, dict[str, str]] = {}
-    with log.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            rows.setdefault(row["epoch"], row)
+    if log.is_file():
+        with log.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                rows.setdefault(row["epoch"], row)
+    return list(rows.values())
+
+
+def _once_per_epoch(log: Path) -> None:
+    rows = _rows(log)
     text = io.StringIO()
-    writer = csv.DictWriter(text, reader.fieldnames or [], lineterminator="\n")
+    writer = csv.DictWriter(text, rows[0] if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows.values())
+    writer.writerows(rows)
     plot.write_beside(log, lambda file: file.write(text.getvalue().encode()))
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "input_gradient",
     "keep_tensorflow_off_gpu",
     "no_gradient",
+    "read_torch_file",
     "value_and_grad",
 ]
 
@@ -60,6 +61,19 @@ def import_tensorflow():
         with contextlib.suppress(RuntimeError):  # already initialised by the user's own code: theirs to decide
             tensorflow.config.set_visible_devices([], "GPU")
     return tensorflow
+
+
+def read_torch_file(path) -> dict:
+    """Reads the arrays of a state dict that PyTorch has saved, on any backend: NumPy arrays by name.
+
+    Raises:
+        ImportError: PyTorch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(f"{path} is read by PyTorch, which is not installed: `pip install torch`.") from error
+    return {name: value.numpy() for name, value in torch.load(path, map_location="cpu", weights_only=True).items()}
 
 
 def keep_tensorflow_off_gpu() -> None:

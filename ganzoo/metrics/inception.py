@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from ganzoo import weights
+from ganzoo import backend, weights
 from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_images
 
@@ -89,7 +88,7 @@ class Inception:
     name = "inception"
 
     def __init__(self, source: str | Path | None = None, batch_size: int = 50):
-        state = _read(weights.locate(WEIGHTS, source or URL))
+        state = backend.read_torch_file(weights.locate(WEIGHTS, source or URL))
         network = build_inception()
         load_state(network, state)
         self.network, self.batch_size, self.id = network, batch_size, f"inception-{WEIGHTS.sha256[:8]}"
@@ -157,16 +156,6 @@ def load_state(network: keras.Model, state: Mapping[str, np.ndarray]) -> None:
         else:
             continue
         layer.set_weights(values)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            "The published weights of Inception are read by PyTorch: pip install 'ganzoo[torch]'"
-        ) from error
-    return {name: value.numpy() for name, value in torch.load(path, map_location="cpu", weights_only=True).items()}
 
 
 # --- Blocks. `branch` is a chain of convolutions: (name, filters, kernel) each.
