@@ -129,8 +129,10 @@ class Card(_Strict):
 
     `sha256` and `bytes` bind the weights file `file`; `half_precision_error` is the mean difference, in grey levels,
     of images drawn with that file from those drawn with the weights as trained; `steps` counts generator updates;
-    `commit` is the project's at training, with `+` where tracked files had been changed; `metrics` is a list of
-    `{"name", "value", "protocol", ...}`.
+    `commit` is the project's at training, with `+` where tracked files had been changed; `alarms` are those of
+    `ganzoo.callbacks.HealthMonitor`, `{"step", "kind"}`; `metrics`, of these weights, which are those of the last step,
+    is a list of `{"name", "value", "std", "values", "protocol"}` as `ganzoo.metrics.evaluate` returns it; `best` is
+    `{"epoch", "chosen_by", "metrics"}` of the epoch that was best by its distance to training images.
     """
 
     preset: str
@@ -147,7 +149,9 @@ class Card(_Strict):
     keras: str
     commit: str | None
     trained_at: str | None = None
+    alarms: list[dict[str, Any]] = []
     metrics: list[dict[str, Any]] = []
+    best: dict[str, Any] | None = None
     golden: Golden
     licence: str
     dataset: str
@@ -465,15 +469,19 @@ def _weights_rows(card: Card | None, recipe: Recipe) -> list[tuple[str, str]]:
         ("weights", _with_licence(f"{card.file}, {card.bytes / 1e6:.2f} MB", card.licence)),
         ("sha256", card.sha256),
         ("trained", f"{card.steps} steps, seed {card.seed}, {card.backend}, Keras {card.keras}, commit {card.commit}"),
+        *(("protocol", protocol) for protocol in dict.fromkeys(metric["protocol"] for metric in card.metrics)),
         *(("metric", _metric(metric)) for metric in card.metrics),
+        *([("best", _best(card.best))] if card.best else []),
     ]
 
 
 def _metric(metric: Mapping[str, Any]) -> str:
-    rest = ", ".join(f"{key}: {value}" for key, value in metric.items() if key not in ("name", "value"))
-    value = metric.get("value")
-    shown = f"{value:.4g}" if isinstance(value, float) else value
-    return f"{metric.get('name')} {shown}" + (f" ({rest})" if rest else "")
+    spread = f" +- {metric['std']:.2g}" if metric.get("std") is not None else ""
+    return f"{metric['name']} {metric['value']:.4g}{spread}"
+
+
+def _best(best: Mapping[str, Any]) -> str:
+    return f"epoch {best['epoch']} ({best['chosen_by']}): {', '.join(map(_metric, best['metrics']))}"
 
 
 def _commands(preset: PresetInfo) -> list[str]:

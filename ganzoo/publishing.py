@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganzoo import plot, presets, training, weights
+from ganzoo import metrics, plot, presets, training, weights
 from ganzoo.presets import Card, Golden, Recipe
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ MAX_HALF_PRECISION_ERROR = 2.0  # grey levels, mean over all pixels of NUM_COMPA
 NUM_COMPARED, NUM_GOLDEN, NUM_SHEET, SEED = 256, 4, 64, 0
 
 
-def publish(folder: str | Path, preset: str, metrics: list[dict[str, Any]] | None = None) -> Card:
+README_COLUMNS = ("frechet_distance", "precision", "recall", "coverage")
+
+
+def publish(folder: str | Path, preset: str) -> Card:
     """Publishes a finished training as a preset: writes its weights, its card and its sample sheet to `zoo_configs`.
 
     The weights file is in half precision; the card's golden images and the sheet are drawn with it as it will be
@@ -29,10 +32,9 @@ def publish(folder: str | Path, preset: str, metrics: list[dict[str, Any]] | Non
     Args:
         folder: The folder of a finished training (`ganzoo.train`).
         preset: The preset that was trained.
-        metrics: For the card: dicts with `name`, `value`, `protocol` and whatever else belongs to the measurement.
 
     Returns:
-        The card.
+        The card, without numbers yet: `measure` adds them.
 
     Raises:
         ValueError: The training is not finished, or not of this preset's recipe as it stands; the weights are over
@@ -55,16 +57,85 @@ def publish(folder: str | Path, preset: str, metrics: list[dict[str, Any]] | Non
     try:
         model, error = _halved(recipe, folder / training.WEIGHTS, beside)
         _check_size(beside, final)
-        card = _card(preset, recipe, record, beside, model, error, metrics or [])
+        card = _card(preset, recipe, record, beside, model, error)
         sheet = final.parent.parent / "samples" / f"{preset}.png"
         sheet.parent.mkdir(exist_ok=True)
         plot.save_png(sheet, model.generate(NUM_SHEET, seed=SEED))
         os.replace(beside, final)
     finally:
         beside.unlink(missing_ok=True)
-    text = json.dumps(card.model_dump(), indent=2) + "\n"
-    plot.write_beside(presets.card_path(preset), lambda file: file.write(text.encode()))
+    _write(card)
     return card
+
+
+def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Card:
+    """Measures a published preset and writes the numbers to its card.
+
+    Args:
+        preset: Its name.
+        folder: The folder of its training: with it, the weights of the epoch that was best by its distance to training
+            images are measured too, on the test images as everything, under the standard protocol.
+        **options: As for `ganzoo.metrics.evaluate`: `data_dir`, `num_images`, ...
+
+    Returns:
+        The card.
+
+    Raises:
+        ValueError: The preset is not published, or what `ganzoo.metrics.evaluate` raises. Nothing is written then.
+    """
+    card = presets.read_card(preset)
+    if card is None:
+        raise ValueError(f"Publish the preset before it is measured. Received: preset={preset!r}")
+    numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": "extended", **options}))}
+    best = training.read_record(folder).get("best") if folder is not None else None
+    if folder is not None and best is not None:
+        recipe = presets.read_recipe(preset)
+        model = presets.build(recipe, dtype="float32")
+        weights.load_weights(model, Path(folder) / training.BEST)
+        measured = metrics.evaluate(model, recipe.dataset.name, **{**options, "protocol": "standard"})
+        chosen_by = f"{training.MONITOR} of {training.MONITORED} images to training images"
+        numbers["best"] = {"epoch": best["epoch"], "chosen_by": chosen_by, "metrics": _rounded(measured)}
+    card = card.model_copy(update=numbers)
+    _write(card)
+    return card
+
+
+def readme_table() -> str:
+    """The table of presets as README.md holds it, made from recipes and cards."""
+    rows = [["preset", "paper", "trained on", "weights", *(name.replace("_", " ") for name in README_COLUMNS)]]
+    rows.append(["---"] * 4 + ["--:"] * len(README_COLUMNS))
+    for name in presets.list_presets():
+        recipe, card = presets.read_recipe(name), presets.read_card(name)
+        authors, _, arxiv = recipe.paper.rpartition(", arXiv:")
+        values = {metric["name"]: metric for metric in (card.metrics if card else [])}
+        size = f"{card.bytes / 1e6:.1f} MB" if card else "not yet"
+        numbers = [_cell(values.get(column)) for column in README_COLUMNS]
+        paper = f"[{authors}](https://arxiv.org/abs/{arxiv})" if arxiv else recipe.paper
+        rows.append([f"`{name}`", paper, recipe.dataset.name, size, *numbers])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(metric: dict[str, Any] | None) -> str:
+    if metric is None:
+        return "-"
+    spread = "" if metric["std"] is None else f" ± {metric['std']:.1g}"
+    return f"{metric['value']:.3g}{spread}"
+
+
+def _rounded(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """To six digits: a card is for people too."""
+
+    def short(value: Any) -> Any:
+        if isinstance(value, list):
+            return [short(each) for each in value]
+        return float(f"{value:.6g}") if isinstance(value, float) else value
+
+    return [{key: short(value) for key, value in metric.items()} for metric in measured]
+
+
+def _write(card: Card) -> None:
+    text = json.dumps(card.model_dump(), indent=2) + "\n"
+    plot.write_beside(presets.card_path(card.preset), lambda file: file.write(text.encode()))
 
 
 def _check_record(record: dict[str, Any], preset: str, recipe: Recipe, folder: Path) -> None:
@@ -105,9 +176,7 @@ def _check_size(path: Path, final: Path) -> None:
         )
 
 
-def _card(
-    preset: str, recipe: Recipe, record: dict, path: Path, model: GAN, error: float, metrics: list[dict[str, Any]]
-) -> Card:
+def _card(preset: str, recipe: Recipe, record: dict, path: Path, model: GAN, error: float) -> Card:
     trained = record["settings"]["training"]
     return Card(
         preset=preset,
@@ -127,6 +196,6 @@ def _card(
         dataset=recipe.dataset.name,
         dataset_licence=recipe.dataset.licence,
         licence=recipe.licence,
-        metrics=metrics,
+        alarms=record.get("alarms", []),
         golden=Golden.of(model.generate(NUM_GOLDEN, seed=SEED), SEED),
     )

@@ -1,12 +1,15 @@
-"""Measures training speed: ganzoo on each backend beside plain PyTorch loops of the same networks and algorithm.
+"""Measures ganzoo beside plain PyTorch loops of the same networks and algorithm.
 
 python scripts/benchmark.py speed
 python scripts/benchmark.py speed --model wgan_gp --backends tensorflow,torch --output speed.json
+python scripts/benchmark.py quality --output runs/quality --data-dir ../shared/data
 
-Each contestant is a process of its own that is started once, compiled and warmed up. Then they take turns: only one
-computes at a time, and what slows the machine for a while slows all of them. ganzoo trains under `fit` on an array of
-uint8 images, timed within an epoch; the plain loops get float images that lie ready in order. Ratios are taken between
-turns of the same round. Run it on a machine that does nothing else.
+quality: the plain DCGAN, trained on MNIST and on Fashion-MNIST, and the zoo's presets, under one protocol.
+
+speed: training on each backend. Each contestant is a process of its own that is started once, compiled and warmed up.
+Then they take turns: only one computes at a time, and what slows the machine for a while slows all of them. ganzoo
+trains under `fit` on an array of uint8 images, timed within an epoch; the plain loops get float images that lie ready
+in order. Ratios are taken between turns of the same round. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -236,7 +239,7 @@ class Parser(argparse.ArgumentParser):
 
 def arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="speed")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="speed|quality")
     speed = commands.add_parser("speed", help="images per second of training")
     speed.add_argument("--model", default="dcgan", help="dcgan or wgan_gp")
     speed.add_argument("--alternations", type=int, default=MIN_ALTERNATIONS, help="turns of each contestant")
@@ -245,6 +248,12 @@ def arguments() -> argparse.Namespace:
     speed.add_argument("--precisions", default=",".join(PRECISIONS), help="separated by commas")
     speed.add_argument("--output", type=Path, help="a JSON file for the figures")
     speed.add_argument("--quick", action="store_true", help="a trial: any number of turns, one plain loop; no figures")
+    quality = commands.add_parser("quality", help="images of trained models, under one protocol")
+    quality.add_argument("--output", type=Path, default=Path("runs/quality"), help="a folder; what it holds is kept")
+    quality.add_argument("--data-dir", help="folder with the data sets' original files")
+    quality.add_argument("--epochs", type=int, default=15, help="of the plain loop")
+    quality.add_argument("--seed", type=int, default=0, help="of the plain loop")
+    quality.add_argument("--seeds", type=int, default=5, help="samples of each preset")
     commands.add_parser("worker").add_argument("task", type=json.loads)  # for this script itself
     return parser.parse_args()
 
@@ -280,6 +289,15 @@ def main() -> None:
     args = arguments()
     if args.command == "worker":
         (run_plain if "form" in args.task else run_ganzoo)(**args.task)
+    if args.command == "quality":
+        import quality
+
+        try:
+            quality.show(quality.quality(args.output, args.data_dir, args.epochs, args.seed, args.seeds))
+        except (ValueError, OSError) as error:
+            print(f"benchmark: {error}", file=sys.stderr)
+            sys.exit(2)
+        return
     try:
         check(args)
         measured = report(args, measure(args))

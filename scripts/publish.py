@@ -1,29 +1,47 @@
-"""Publishes a finished training as a preset: weights, card and sample sheet in zoo_configs/ (see ganzoo.publishing)."""
+"""Publishes a finished training as a preset: weights, card with numbers, sample sheet, and the table of the README.
+
+python scripts/publish.py runs/dcgan-mnist dcgan-mnist --data-dir ../shared/data
+python scripts/publish.py --measure dcgan-mnist --data-dir ../shared/data     the numbers of a published preset anew
+python scripts/publish.py --readme                                            the table alone
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
+import re
 import sys
 from pathlib import Path
 
+README = Path(__file__).resolve().parent.parent / "README.md"
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="the folder of a finished training, e.g. runs/dcgan-mnist")
-    parser.add_argument("preset", help="the preset that was trained, e.g. dcgan-mnist")
-    parser.add_argument("--metrics", type=Path, help="a JSON file with the list of measurements for the card")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", help="the folder of a finished training, e.g. runs/dcgan-mnist")
+    parser.add_argument("preset", nargs="?", help="the preset that was trained, e.g. dcgan-mnist")
+    parser.add_argument("--measure", metavar="PRESET", help="measure a preset that is published already")
+    parser.add_argument("--readme", action="store_true", help="write the table of the README and nothing else")
+    parser.add_argument("--data-dir", help="folder with the data set's original files, where it cannot be downloaded")
     arguments = parser.parse_args()
+    if not (arguments.preset or arguments.measure or arguments.readme):
+        parser.error("name the folder of a training and its preset, or --measure PRESET, or --readme")
 
-    from ganzoo.publishing import publish
+    from ganzoo import publishing
     from ganzoo.weights import WeightsError
 
     try:
-        metrics = json.loads(arguments.metrics.read_text()) if arguments.metrics else None
-        card = publish(arguments.folder, arguments.preset, metrics)
+        if not arguments.readme:
+            if not arguments.measure:
+                publishing.publish(arguments.folder, arguments.preset)
+            preset = arguments.measure or arguments.preset
+            card = publishing.measure(preset, arguments.folder, data_dir=arguments.data_dir)
+            print(f"Published {card.preset}: {card.bytes / 1e6:.2f} MB, sha256 {card.sha256}")
+        table = publishing.readme_table()
     except (ValueError, OSError, WeightsError) as error:
         sys.exit(f"publish: {error}")
-    print(f"Published {card.preset}: {card.bytes / 1e6:.2f} MB, sha256 {card.sha256}")
+    text = README.read_text(encoding="utf-8")
+    block = re.compile(r"(<!-- presets -->\n).*?(\n<!-- end -->)", re.DOTALL)
+    README.write_text(block.sub(lambda match: match[1] + table + match[2], text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def card(**changes):
         "preset": "dcgan-toy", "file": "dcgan-toy.safetensors", "sha256": "0" * 64, "bytes": 10, "seed": 0,
         "steps": 7, "epochs": 2, "batch_size": 8, "backend": "torch", "precision": "float32", "keras": "3.15.1",
         "commit": None, "golden": golden.model_dump(), "licence": "Apache-2.0", "dataset": "toy",
-        "dataset_licence": None, "metrics": [{"name": "fd", "value": 1.23456, "protocol": "p1"}],
+        "dataset_licence": None, "metrics": [{"name": "fd", "value": 1.23456, "std": 0.12, "protocol": "p1"}],
     }  # fmt: skip
     return content | changes
 
@@ -257,7 +257,7 @@ def test_info_prints_recipe_card_and_commands(zoo):
     assert not ganzoo.info("dcgan-toy").pretrained
     (zoo / "dcgan-toy.card.json").write_text(json.dumps(card()))
     text = repr(ganzoo.info("dcgan-toy"))
-    for part in ("0" * 64, "7 steps", "fd 1.235 (protocol: p1)", "ganzoo generate dcgan-toy"):
+    for part in ("0" * 64, "7 steps", "fd 1.235 +- 0.12", "p1", "ganzoo generate dcgan-toy"):
         assert part in text
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo import presets
+from ganzoo import metrics, presets, publishing
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -45,12 +45,21 @@ def test_the_wheel_holds_all_it_needs_to_draw_offline(tmp_path):
 
 
 @pytest.mark.backend_free
-def test_the_table_of_presets_is_whole():
-    rows = dict(re.findall(r"^\| `([\w-]+)` \|.*\| ([^|]+) \|$", README, re.MULTILINE))
-    for name in ganzoo.list_presets():
-        card = presets.read_card(name)
-        assert rows.pop(name) == (f"{card.bytes / 1e6:.1f} MB" if card else "not yet")
-    assert not rows
+def test_the_table_of_presets_is_that_of_the_cards():
+    block = re.search(r"<!-- presets -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
+    assert block[1] == publishing.readme_table(), "python scripts/publish.py --readme"
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("name", ganzoo.list_presets(pretrained=True))
+def test_a_card_reports_the_last_weights_and_the_best_under_protocols(name):
+    card = presets.read_card(name)
+    numbers = {metric["name"]: metric for metric in card.metrics}
+    assert {"frechet_distance", "kernel_distance", "coverage", "authenticity", "ms_ssim_diversity"} <= set(numbers)
+    assert all(len(metric["values"]) >= 5 and metric["std"] is not None for metric in card.metrics)
+    assert len({metric["protocol"] for metric in card.metrics}) == 1
+    extractor = metrics.extractor(card.dataset)
+    assert metrics.PROTOCOLS["extended"].id(card.dataset, extractor, "ema") == card.metrics[0]["protocol"]
 
 
 @pytest.mark.backend_free

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 import safetensors
 
 import ganzoo
-from ganzoo import presets, publishing, training, weights
+from ganzoo import metrics, presets, publishing, training, weights
 from ganzoo.callbacks import SampleGrid
 from ganzoo.schedules import HoldThenLinear
 
@@ -330,14 +331,13 @@ def test_training_precision_is_the_recipes_and_leaves_keras_alone(zoo, tmp_path)
 
 def test_publishing_makes_a_pretrained_preset(zoo, finished):
     folder, model = finished
-    metrics = [{"name": "fd", "value": 1.5, "protocol": "test"}]
-    card = publishing.publish(folder, "dcgan-toy", metrics)
+    card = publishing.publish(folder, "dcgan-toy")
     try:
         assert ganzoo.list_presets(pretrained=True) == ["dcgan-toy"] and presets.read_card("dcgan-toy") == card
         path = zoo / "weights" / card.file
         assert (card.sha256, card.bytes) == (weights.sha256(path), path.stat().st_size)
         assert (card.steps, card.epochs, card.seed, card.batch_size) == (10, 2, 1, 8)
-        assert card.backend == keras.config.backend() and card.metrics == metrics
+        assert card.backend == keras.config.backend() and card.metrics == []
         assert 0 <= card.half_precision_error < 2
         loaded = ganzoo.load("dcgan-toy")
         assert card.golden.difference(loaded) <= 1
@@ -347,6 +347,73 @@ def test_publishing_makes_a_pretrained_preset(zoo, finished):
         assert not list(zoo.rglob(".*")), "nothing half-written is left"
     finally:
         (zoo / "dcgan-toy.card.json").unlink()
+
+
+def test_measuring_fills_the_card_and_the_table(zoo, finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    shutil.copy(folder / "weights.safetensors", folder / "best.safetensors")
+    record = training.read_record(folder) | {"best": {"epoch": 2, "frechet_distance": 1.5}}
+    (folder / "training.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=r"before it is measured.*dcgan-toy"):
+        publishing.measure("dcgan-toy")
+    card = publishing.publish(folder, "dcgan-toy")
+    try:
+        see = metrics.CustomExtractor(lambda images: images.reshape(len(images), 4, -1).mean(axis=2), "rows-1")
+        small = {"num_images": 30, "num_seeds": 2, "extractor": see, "protocol": "standard"}
+        measured = publishing.measure("dcgan-toy", folder, **small)
+        assert measured == presets.read_card("dcgan-toy")
+        assert measured.model_copy(update={"metrics": [], "best": None}) == card
+        values = {metric["name"]: metric for metric in measured.metrics}
+        assert values["frechet_distance"]["value"] == pytest.approx(
+            metrics.evaluate("dcgan-toy", **small)[0]["value"], rel=1e-5
+        )
+        assert measured.best["epoch"] == 2 and len(measured.best["metrics"]) == len(measured.metrics)
+        row = publishing.readme_table().splitlines()[-1]
+        assert row.startswith("| `dcgan-toy` | [Radford et al. 2015](https://arxiv.org/abs/1511.06434) |")
+        assert f"{values['coverage']['value']:.3g}" in row
+        assert "coverage" in str(presets.info("dcgan-toy")) and "epoch 2" in str(presets.info("dcgan-toy"))
+    finally:
+        (zoo / "dcgan-toy.card.json").unlink()
+
+
+def test_a_training_on_data_with_an_extractor_logs_its_distance_and_keeps_the_best(tmp_path, monkeypatch):
+    see = metrics.CustomExtractor(lambda images: images.reshape(len(images), 4, -1).mean(axis=2), "rows-1")
+    see.image_shape = (16, 16, 1)
+    monkeypatch.setattr(metrics, "extractor_names", lambda: ["rows"])
+    monkeypatch.setattr(metrics, "extractor", lambda name: see)
+    monkeypatch.setattr(training, "MONITORED", 40)
+    monkeypatch.setattr(training, "load_images", lambda *args, **options: toy_images())
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    recipe = tmp_path / "rows.yaml"
+    recipe.write_text(RECIPE.format(data="rows", epochs=4))
+    folder = tmp_path / "run"
+    monkeypatch.setattr(training, "SampleGrid", interrupt_at(12))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt):
+        ganzoo.train(recipe, folder, verbose=0)
+    monkeypatch.setattr(training, "SampleGrid", SampleGrid)
+    ganzoo.train(recipe, folder, verbose=0)
+    rows = list(csv.DictReader((folder / "log.csv").open()))
+    values = [float(row["frechet_distance"]) for row in rows]
+    record = training.read_record(folder)
+    assert record["best"] == {"epoch": int(np.argmin(values)) + 1, "frechet_distance": min(values)}
+    assert record["alarms"] == []
+    best = presets.build(presets.read_recipe(recipe), dtype="float32")
+    weights.load_weights(best, folder / "best.safetensors")
+    reference = metrics.Reference(see, toy_images())
+    assert metrics.scorer(reference)(best)["frechet_distance"] == pytest.approx(min(values), rel=1e-4)
+
+
+def test_a_training_that_diverges_is_an_error_that_names_the_remedy(zoo, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "HEALTH_STEPS", 1)
+    text = RECIPE.format(data=zoo / "toy.npz", epochs=40).replace("2e-3", "1e30")
+    recipe = tmp_path / "hot.yaml"
+    recipe.write_text(text)
+    with pytest.raises(FloatingPointError, match=r"diverged.*Lower the learning rates"):
+        ganzoo.train(recipe, tmp_path / "run", verbose=0)
+    assert not training.read_record(tmp_path / "run")["finished"]
 
 
 def assert_publishing_refused(zoo, folder, message, preset="dcgan-toy"):

@@ -112,6 +112,9 @@ class Score:
         return prdc(self.reference.features, self.features, K)
 
     def classifier(self) -> dict[str, float]:
+        """Nothing where the extractor is no classifier."""
+        if not hasattr(self.reference.extractor, "logits"):
+            return {}
         return {"classifier_score": classifier_score(self.reference.extractor.logits(self.images))[0]}
 
     def copies(self) -> dict[str, float]:
