@@ -3,6 +3,9 @@
 python scripts/benchmark.py speed
 python scripts/benchmark.py speed --model wgan_gp --backends tensorflow,torch --output speed.json
 python scripts/benchmark.py quality --output runs/quality --data-dir ../shared/data
+python scripts/benchmark.py modes --output runs/modes --tasks ring,grid
+
+modes: how many of the modes of the ring, the grid and Stacked MNIST each variant reaches.
 
 quality: the plain DCGAN, trained on MNIST and on Fashion-MNIST, and the zoo's presets, under one protocol.
 
@@ -239,7 +242,7 @@ class Parser(argparse.ArgumentParser):
 
 def arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="speed|quality")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="speed|quality|modes")
     speed = commands.add_parser("speed", help="images per second of training")
     speed.add_argument("--model", default="dcgan", help="dcgan or wgan_gp")
     speed.add_argument("--alternations", type=int, default=MIN_ALTERNATIONS, help="turns of each contestant")
@@ -254,6 +257,12 @@ def arguments() -> argparse.Namespace:
     quality.add_argument("--epochs", type=int, default=15, help="of the plain loop")
     quality.add_argument("--seed", type=int, default=0, help="of the plain loop")
     quality.add_argument("--seeds", type=int, default=5, help="samples of each preset")
+    modes = commands.add_parser("modes", help="how many modes of a distribution each variant reaches")
+    modes.add_argument("--output", type=Path, default=Path("runs/modes"), help="a folder; what it holds is kept")
+    modes.add_argument("--data-dir", help="folder with the data sets' original files")
+    modes.add_argument("--tasks", default="ring,grid,stacked_mnist", help="separated by commas")
+    modes.add_argument("--variants", default="gan,dcgan,wgan_gp", help="separated by commas")
+    modes.add_argument("--seeds", type=int, default=3, help="trainings of each variant on each task")
     commands.add_parser("worker").add_argument("task", type=json.loads)  # for this script itself
     return parser.parse_args()
 
@@ -289,21 +298,21 @@ def main() -> None:
     args = arguments()
     if args.command == "worker":
         (run_plain if "form" in args.task else run_ganzoo)(**args.task)
-    if args.command == "quality":
-        import quality
-
-        try:
-            quality.show(quality.quality(args.output, args.data_dir, args.epochs, args.seed, args.seeds))
-        except (ValueError, OSError) as error:
-            print(f"benchmark: {error}", file=sys.stderr)
-            sys.exit(2)
-        return
     try:
+        if args.command == "quality":
+            import quality
+
+            return quality.show(quality.quality(args.output, args.data_dir, args.epochs, args.seed, args.seeds))
+        if args.command == "modes":
+            import modes
+
+            tasks, variants = args.tasks.split(","), args.variants.split(",")
+            return modes.show(modes.modes(args.output, tasks, variants, args.seeds, args.data_dir))
         check(args)
         measured = report(args, measure(args))
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, ValueError) else 1)
+        sys.exit(1 if isinstance(error, RuntimeError) else 2)
     show(measured)
     if args.output:
         args.output.write_text(json.dumps(measured, indent=2) + "\n")

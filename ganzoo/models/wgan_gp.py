@@ -73,7 +73,7 @@ class WGANGP(GAN):
 
     def discriminator_loss(self, real, fake, training):
         critic = partial(self.discriminator, training=training)
-        alpha = self.noise("uniform", (ops.shape(real)[0], 1, 1, 1))
+        alpha = self.noise("uniform", (ops.shape(real)[0], *(1 for _ in self.image_shape)))  # one number per image
         penalty = losses.gradient_penalty(critic, real, fake, alpha)
         distance = losses.wasserstein_discriminator_loss(critic(real), critic(fake))
         return distance + self.penalty_weight * penalty  # eq. 3
