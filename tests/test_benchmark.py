@@ -148,3 +148,45 @@ def test_refused_arguments_give_exit_code_2_and_one_line(arguments, received):
     assert result.returncode == 2 and result.stdout == ""
     assert result.stderr.startswith("benchmark: ") and result.stderr.endswith(f"{received}\n")
     assert result.stderr.count("\n") == 1
+
+
+# --- quality and modes
+
+
+def test_quality_scores_the_plain_loop_and_the_presets_under_one_protocol(tmp_path, monkeypatch, capsys):
+    import quality
+
+    from ganzoo import data, metrics, presets
+
+    small = metrics.Protocol("standard", ("frechet",), num_images=200)
+    monkeypatch.setitem(metrics.PROTOCOLS, "standard", small)
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    images = np.random.default_rng(0).integers(0, 256, (256, 28, 28, 1), "uint8")
+    monkeypatch.setattr(data, "load", lambda *args, **options: images)
+    monkeypatch.setattr(quality, "DATASETS", ("mnist",))
+    table = quality.quality(tmp_path / "out", None, epochs=1, seed=0, seeds=2)
+    names = ["plain loop, 1 epochs", *presets.list_presets(dataset="mnist", pretrained=True)]
+    assert list(table["mnist"]) == names and json.loads((tmp_path / "out/quality.json").read_text()) == table
+    plain, other = (table["mnist"][name]["frechet_distance"] for name in names[:2])
+    assert plain["ratio"] == 1 and other["ratio"] == pytest.approx(other["value"] / plain["value"])
+    assert plain["std"] is None and other["std"] > 0
+    assert plain["protocol"].split("/")[:5] == other["protocol"].split("/")[:5]
+    before = (tmp_path / "out/plain-mnist.npz").stat().st_mtime_ns
+    monkeypatch.setattr(quality, "SHOWN", ("frechet_distance",))
+    quality.show(quality.quality(tmp_path / "out", None, epochs=1, seed=0, seeds=2))
+    assert (tmp_path / "out/plain-mnist.npz").stat().st_mtime_ns == before, "what is there is not trained again"
+    assert names[1] in capsys.readouterr().out
+
+
+def test_modes_counts_each_variant_and_keeps_what_is_done(tmp_path, monkeypatch, capsys):
+    import modes
+
+    monkeypatch.setattr(modes, "STEPS", {"ring": 5, "grid": 5})
+    table = modes.modes(tmp_path, ["ring", "grid"], ["gan", "dcgan", "wgan_gp"], 2, None)
+    assert {task: list(rows) for task, rows in table.items()} == {t: ["gan", "wgan_gp"] for t in ("ring", "grid")}
+    assert all(len(numbers["modes"]) == 2 for rows in table.values() for numbers in rows.values())
+    monkeypatch.setattr(modes, "_train", None)  # nothing is trained again
+    modes.show(modes.modes(tmp_path, ["ring", "grid"], ["gan", "wgan_gp"], 2, None))
+    assert "wgan_gp" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"grid,ring,stacked_mnist. Received: squares"):
+        modes.modes(tmp_path, ["squares"], ["gan"], 1, None)

@@ -251,6 +251,17 @@ def test_vectors_are_generated_as_they_are():
     assert points.shape == (7, 2) and points.dtype == np.float32
 
 
+def test_a_gradient_penalty_of_vectors_takes_one_number_per_vector():
+    networks = {
+        "generator": keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]),
+        "discriminator": keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)]),
+    }
+    model = ganzoo.WGANGP((2,), seed=0, **networks)
+    ring = np.random.default_rng(0).normal(size=(80, 2)).astype("float32")
+    assert np.isfinite(model.fit(ring, batch_size=16, verbose=0).history["loss"]).all()
+    assert model.generate(3, seed=0).shape == (3, 2)
+
+
 def test_seeds_do_not_share_their_numbers():
     """Keras' torch backend adds seed and counter, so that unscrambled seeds 0 and 1 draw the same numbers, shifted."""
     a, b = tiny(seed=0), tiny(seed=1)

@@ -328,6 +328,9 @@ def test_features_of_the_reference_are_computed_once_per_content(home):
     fresh, cached = Reference(first, pictures(0, 300)), Reference(second, pictures(0, 300))
     np.testing.assert_array_equal(fresh.features, cached.features)
     assert Reference(third, pictures(5, 300)).moments.count == 300
+    for file in (home / "home" / "references").iterdir():
+        file.write_bytes(file.read_bytes()[:100])
+    np.testing.assert_array_equal(Reference(Pixels(), pictures(0, 300)).features, fresh.features)
     assert (first.seen, getattr(second, "seen", 0), third.seen) == (300, 0, 300)
 
 
@@ -413,7 +416,8 @@ def test_everything_that_moves_a_number_is_in_the_protocols_id(toy_protocol):
 def test_the_extended_protocol_adds_copies_diversity_patches_and_path(toy_protocol, monkeypatch):
     monkeypatch.setattr(protocol, "ms_ssim_diversity", lambda images, num_pairs: 0.25)
     monkeypatch.setattr(protocol, "patch_wasserstein_distance", lambda real, fake, patches: {32: 2.0, 16: 4.0})
-    monkeypatch.setattr(Pixels, "logits", Pixels.features, raising=False)
+    both = lambda self, images: (self.features(images), self.features(images))  # noqa: E731
+    monkeypatch.setattr(Pixels, "features_and_logits", both, raising=False)
     flat = lambda self, images: images.reshape(len(images), -1)  # noqa: E731
     monkeypatch.setattr(Pixels, "float_features", flat, raising=False)
     measured = metrics.evaluate("dcgan-mnist", protocol="extended", num_images=100, num_seeds=2)

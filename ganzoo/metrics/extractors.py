@@ -109,7 +109,7 @@ class Extractor:
         Raises:
             ValueError: The images are of another dtype or shape, or none.
         """
-        return self._outputs(self._checked(images))[0]
+        return self.features_and_logits(images)[0]
 
     def float_features(self, images: np.ndarray) -> np.ndarray:
         """Features of float images in [-1, 1], not rounded to what can be stored: for `perceptual_path_length`.
@@ -126,7 +126,11 @@ class Extractor:
         Raises:
             ValueError: The images are of another dtype or shape, or none.
         """
-        return self._outputs(self._checked(images))[1]
+        return self.features_and_logits(images)[1]
+
+    def features_and_logits(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Both, in one pass."""
+        return self._outputs(self._checked(images))
 
     def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
         parts = []

@@ -95,13 +95,14 @@ class Inception:
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Features of uint8 images (n, height, width, 3) of any size: float32 (n, 2048)."""
-        return self._outputs(images)[0]
+        return self.features_and_logits(images)[0]
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Logits of uint8 images (n, height, width, 3) of any size: float32 (n, 1008), without bias."""
-        return self._outputs(images)[1]
+        return self.features_and_logits(images)[1]
 
-    def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+    def features_and_logits(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Both, in one pass."""
         images = checked_images(images)
         if images.shape[-1] != 3:
             raise ValueError(

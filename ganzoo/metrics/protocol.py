@@ -17,6 +17,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class Reference:
 
     Args:
         extractor: An `Extractor`, an `Inception`, or anything with `id`, `features(images)` and, for the classifier
-            score, `logits(images)`.
+            score, `features_and_logits(images)`.
         images: uint8 (n, height, width, channels).
         train: What the generator learned from, for `authenticity`: uint8 (m, height, width, channels), or a function
             that reads them.
@@ -96,8 +97,16 @@ class Score:
     seed: int = 0
 
     @functools.cached_property
+    def seen(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Features, and logits where the extractor is a classifier."""
+        extractor = self.reference.extractor
+        if hasattr(extractor, "features_and_logits"):
+            return extractor.features_and_logits(self.images)
+        return extractor.features(self.images), None
+
+    @property
     def features(self) -> np.ndarray:
-        return self.reference.extractor.features(self.images)
+        return self.seen[0]
 
     def frechet(self) -> dict[str, float]:
         num, dimension = self.features.shape
@@ -113,9 +122,8 @@ class Score:
 
     def classifier(self) -> dict[str, float]:
         """Nothing where the extractor is no classifier."""
-        if not hasattr(self.reference.extractor, "logits"):
-            return {}
-        return {"classifier_score": classifier_score(self.reference.extractor.logits(self.images))[0]}
+        logits = self.seen[1]
+        return {} if logits is None else {"classifier_score": classifier_score(logits)[0]}
 
     def copies(self) -> dict[str, float]:
         return {"authenticity": authenticity(self.reference.train_features, self.features)}
@@ -345,9 +353,8 @@ def _cached_features(extractor: Any, images: np.ndarray) -> np.ndarray:
     """Features of real images: computed once for each extractor and content."""
     content = hashlib.sha256(np.asarray(images).tobytes()).hexdigest()
     path = _cache_dir() / f"{extractor.id}-{content[:16]}.npz"
-    if path.is_file():
-        with np.load(path) as cached:
-            return cached["features"]
+    with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile), np.load(path) as cached:
+        return cached["features"]  # not there, or not whole: computed
     features = extractor.features(images)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
