@@ -1,11 +1,12 @@
 """Trains a small classifier on a data set's training images, freezes it as a feature extractor and measures it.
 
 python scripts/train_extractor.py mnist --data-dir ../shared/data
-python scripts/train_extractor.py fashion_mnist --epochs 14 --data-dir ../shared/data
+python scripts/train_extractor.py fashion_mnist --data-dir ../shared/data
+python scripts/train_extractor.py cifar10 --data-dir FOLDER_OF_cifar10.npz
 
 Writes zoo_configs/extractors/<dataset>.safetensors and <dataset>.card.json. The test images are used only to report:
-the weights are those of the last step. The images are shifted by up to two pixels and never flipped, so that the
-features still tell a shoe that points the wrong way.
+the weights are those of the last step. The images are shifted by up to two pixels; those of CIFAR-10 are also mirrored,
+the others not, so that the features still tell a shoe that points the wrong way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,17 @@ import numpy as np
 
 from ganzoo import data, metrics
 from ganzoo.metrics import extractors, protocol
+
+RECIPES = {
+    "mnist": {"epochs": 10},
+    "fashion_mnist": {"epochs": 14},
+    "cifar10": {
+        "epochs": 24,
+        "widths": (64, 128, 128, 256, 256),
+        "mirror": True,
+        "precision": "mixed_bfloat16",
+    },
+}
 
 
 def measure(frozen, train_images, test_images, test_labels):
@@ -35,9 +47,9 @@ def measure(frozen, train_images, test_images, test_labels):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", choices=["mnist", "fashion_mnist"])
+    parser.add_argument("dataset", choices=list(RECIPES))
     parser.add_argument("--data-dir", help="folder with the data set's original files, where it cannot be downloaded")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--measure-only", action="store_true", help="keep the weights, renew the card")
     args = parser.parse_args()
@@ -47,9 +59,10 @@ def main():
     if args.measure_only:
         frozen = metrics.extractor(args.dataset)
     else:
-        network = metrics.train_classifier(images, labels, epochs=args.epochs, seed=args.seed)
+        recipe = RECIPES[args.dataset] | ({"epochs": args.epochs} if args.epochs else {})
+        network = metrics.train_classifier(images, labels, seed=args.seed, **recipe)
         frozen = extractors.freeze(network, args.dataset)
-        frozen.card |= {"epochs": args.epochs, "seed": args.seed, "backend": keras.backend.backend()}
+        frozen.card |= {**recipe, "seed": args.seed, "backend": keras.backend.backend()}
     extractors.write_card(frozen, **measure(frozen, images, test_images, test_labels))
     print(json.dumps(frozen.card, indent=2))
 

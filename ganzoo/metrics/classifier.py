@@ -64,6 +64,7 @@ def train_classifier(
     seed: int = 0,
     widths: tuple[int, ...] = DEFAULT_WIDTHS,
     mirror: bool = False,
+    precision: str = "float32",
     verbose: int | str = 2,
 ) -> keras.Model:
     """Trains `build_classifier` with AdamW, whose learning rate falls to zero along a cosine.
@@ -75,10 +76,11 @@ def train_classifier(
         seed: Of weights, order and shifts.
         widths: As in `build_classifier`.
         mirror: Whether images are also turned left to right, where that does not make them another thing.
+        precision: "float32" or "mixed_bfloat16", of the training alone.
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        The trained network, from images to (features, logits).
+        The trained network, in float32, from images to (features, logits).
 
     Raises:
         ValueError: images and labels that do not match, or fewer than a batch of 128.
@@ -89,7 +91,8 @@ def train_classifier(
     if not len(batches):
         raise ValueError(f"A classifier is trained on batches of {batches.batch_size}. Received: {len(images)} images")
     with _seeded(seed):
-        network = build_classifier(images.shape[1:], int(labels.max()) + 1, widths)
+        shape, num_classes = images.shape[1:], int(labels.max()) + 1
+        network = build_classifier(shape, num_classes, widths, dtype=precision)
         classifier = keras.Model(network.input, network.output[1])
         steps = epochs * len(batches)
         rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=3e-3, warmup_steps=steps // 10)
@@ -99,7 +102,9 @@ def train_classifier(
             metrics=["accuracy"],
         )
         classifier.fit(batches, epochs=epochs, verbose=verbose)
-    return network
+    trained = build_classifier(shape, num_classes, widths)
+    trained.set_weights(network.get_weights())
+    return trained
 
 
 class _ShiftedImages(keras.utils.PyDataset):

@@ -35,6 +35,7 @@ def build_classifier(
     image_shape: tuple[int, int, int] = (28, 28, 1),
     num_classes: int = 10,
     widths: Sequence[int] = DEFAULT_WIDTHS,
+    dtype: str = "float32",
 ) -> keras.Model:
     """Five convolutions, each with BatchNorm and ReLU, the mean over positions (the features), and a linear classifier.
 
@@ -44,6 +45,7 @@ def build_classifier(
         image_shape: (height, width, channels), height and width divisible by 4.
         num_classes: number of logits.
         widths: filters of the five convolutions; the last is the dimension of the features.
+        dtype: policy of the convolutions while they are trained; an extractor computes in float32.
 
     Returns:
         A model from float32 images in [0, 255], (n, height, width, channels), to the pair
@@ -57,14 +59,15 @@ def build_classifier(
     if len(widths) != len(_KERNELS_AND_STRIDES):
         raise ValueError(f"There are {len(_KERNELS_AND_STRIDES)} convolutions to give a width. Received: {widths=}")
     exact = {"dtype": "float32"}
+    inner = {"dtype": dtype}
     images = keras.Input(image_shape, name="images", dtype="float32")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale", **exact)(images)
     for i, (width, (kernel, stride)) in enumerate(zip(widths, _KERNELS_AND_STRIDES, strict=True), start=1):
         conv = {"padding": "same", "use_bias": False, "data_format": "channels_last"}
-        x = layers.Conv2D(width, kernel, stride, name=f"conv{i}", **conv, **exact)(x)
-        x = layers.BatchNormalization(axis=-1, name=f"norm{i}", **exact)(x)
-        x = layers.ReLU(name=f"relu{i}", **exact)(x)
-    features = ops.mean(x, axis=(1, 2))
+        x = layers.Conv2D(width, kernel, stride, name=f"conv{i}", **conv, **inner)(x)
+        x = layers.BatchNormalization(axis=-1, name=f"norm{i}", **inner)(x)
+        x = layers.ReLU(name=f"relu{i}", **inner)(x)
+    features = ops.mean(ops.cast(x, "float32"), axis=(1, 2))
     logits = layers.Dense(num_classes, name="classifier", **exact)(features)
     return keras.Model(images, (features, logits), name="extractor")
 
