@@ -260,6 +260,10 @@ def evaluate(
     is_file = Path(source).suffix == ".npz"
     data = data or (None if is_file else _dataset_of(source))
     if protocol == "losses":
+        if num_images or seeds or extractor or weights != "ema":
+            raise ValueError(
+                "The protocol losses takes --data and --data-dir alone: it measures all of the test split."
+            )
         model = _load(source)
         results = model.evaluate(_images(str(data), "test", data_dir, model.image_shape))
         measured = [{"name": name, "value": float(value), "std": None} for name, value in results.items()]

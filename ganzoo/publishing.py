@@ -81,17 +81,24 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
         The card.
 
     Raises:
-        ValueError: The preset is not published, or what `ganzoo.metrics.evaluate` raises. Nothing is written then.
+        ValueError: The preset is not published, or from another training, or what `ganzoo.metrics.evaluate` raises.
+            Nothing is written then.
     """
     card = presets.read_card(preset)
     if card is None:
         raise ValueError(f"Publish the preset before it is measured. Received: preset={preset!r}")
+    best = None
+    if folder is not None:
+        recipe, record = presets.read_recipe(preset), training.read_record(folder)
+        _check_record(record, preset, recipe, Path(folder))
+        origin = {key: record[key] for key in ("commit", "steps", "trained_at")}
+        if origin != {key: getattr(card, key) for key in origin}:
+            raise ValueError(f"The preset was published from another training than that in {folder}: {origin}")
+        best = record.get("best")
     numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": "extended", **options}))}
-    best = training.read_record(folder).get("best") if folder is not None else None
-    if folder is not None and best is not None:
-        recipe = presets.read_recipe(preset)
+    if best is not None:
         model = presets.build(recipe, dtype="float32")
-        weights.load_weights(model, Path(folder) / training.BEST)
+        weights.load_weights(model, Path(str(folder)) / training.BEST)
         measured = metrics.evaluate(model, recipe.dataset.name, **{**options, "protocol": "standard"})
         chosen_by = f"{training.MONITOR} of {training.MONITORED} images to training images"
         numbers["best"] = {"epoch": best["epoch"], "chosen_by": chosen_by, "metrics": _rounded(measured)}

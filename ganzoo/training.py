@@ -22,6 +22,7 @@ import numpy as np
 
 from ganzoo import metrics, plot, presets, weights
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
+from ganzoo.callbacks.health_monitor import LEAST_IMAGES
 from ganzoo.metrics.protocol import some_of
 from ganzoo.presets import Recipe, Training
 from ganzoo.schedules import HoldThenLinear
@@ -33,6 +34,7 @@ RECORD, BACKUP, LOG, SAMPLES = "training.json", "backup.safetensors", "log.csv",
 BACKUP_STEPS = 500  # and at the end of each epoch
 WEIGHTS, MODEL, SHEET, BEST = "weights.safetensors", "model.keras", "samples.png", "best.safetensors"
 HEALTH_STEPS, MONITORED, MONITOR = 200, 2000, "frechet_distance"  # steps; training images; the log's column
+MONITOR_SEED = 10_000  # far from those of the evaluation: what chooses the best does not also report it
 
 
 def train(
@@ -101,29 +103,29 @@ def train(
         folder_shape=recipe.arguments.get("image_shape"),
     )
     recipe = recipe.model_copy(update={"arguments": {**recipe.arguments, "image_shape": list(images.shape[1:])}})
-    record = _begin(folder, _record(preset, recipe, images, data), resume)
+    extractor = _extractor(recipe.dataset.name if data is None else data, images)
+    record = _begin(folder, _record(preset, recipe, images, data, extractor), resume)
     if record["finished"]:
         _say(verbose, f"The training in {folder} is finished already.")
         return keras.saving.load_model(folder / MODEL)
     model = _compiled(recipe, len(images))
-    health, backup = _Health(images, every=HEALTH_STEPS), Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
+    backup = Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
     with _StopBetweenSteps(backup) as stop:
         model.fit(
             images,
             batch_size=recipe.training.batch_size,
             epochs=recipe.training.epochs,
             callbacks=[
-                *_quality(folder, recipe.dataset.name if data is None else data, images),
+                *_quality(folder, record, extractor, images),
                 keras.callbacks.CSVLogger(folder / LOG, append=True),
                 SampleGrid(folder / SAMPLES, every=sample_every),
-                health,
+                *([_Health(folder, images)] if len(images) >= LEAST_IMAGES else []),
                 backup,  # after these: an epoch is done when its row and sheet are there
                 stop,
             ],
             verbose=verbose,
         )
-    alarms = [{"step": step, "kind": kind} for step, kind, _ in health.alarms]
-    _finish(folder, model, record | {"alarms": alarms})
+    _finish(folder, model, read_record(folder))
     _say(verbose, f"Wrote {folder}: {WEIGHTS}, {MODEL}, {SHEET}, {LOG}")
     return model
 
@@ -198,15 +200,26 @@ def _compiled(recipe: Recipe, num_images: int) -> GAN:
     return model
 
 
-def _quality(folder: Path, data: Any, images: np.ndarray) -> list[keras.callbacks.Callback]:
-    """Callbacks that log the distance to training images and keep the best weights, where there is an extractor."""
-    if str(data) not in metrics.extractor_names():
-        return []
+def _extractor(data: Any, images: np.ndarray) -> Any:
+    """The extractor in whose features the training is watched; None where there is none for the data."""
+    if str(data) not in metrics.extractor_names() or len(images) < MONITORED:
+        return None
     extractor = metrics.extractor(str(data))
-    if images.shape[1:] != extractor.image_shape or len(images) < MONITORED:
+    return extractor if images.shape[1:] == extractor.image_shape else None
+
+
+def _quality(folder: Path, record: Mapping[str, Any], extractor: Any, images: np.ndarray) -> list:
+    """Callbacks that log the distance to training images and keep the best weights, if the training began with them."""
+    begun, now = record.get("extractor"), extractor and extractor.id
+    if begun != now and begun is not None:
+        raise ValueError(
+            f"The training in {folder} was begun with the extractor {begun!r}, in whose features its log is. Install "
+            f"the version of ganzoo that has it, or start afresh. Received: {now!r}"
+        )
+    if begun is None:
         return []
     reference = metrics.Reference(extractor, some_of(images, MONITORED))
-    return [MetricMonitor(metrics.scorer(reference)), _KeepBest(folder)]
+    return [MetricMonitor(metrics.scorer(reference, seed=MONITOR_SEED)), _KeepBest(folder)]
 
 
 class _KeepBest(keras.callbacks.Callback):
@@ -223,12 +236,30 @@ class _KeepBest(keras.callbacks.Callback):
 
 
 class _Health(HealthMonitor):
-    """A training that has diverged is an error, before anything of it is saved: the backup before holds."""
+    """Writes its alarms to the record; and a training that has diverged is an error before anything of it is kept."""
+
+    def __init__(self, folder: Path, images: np.ndarray):
+        super().__init__(images, every=HEALTH_STEPS)
+        self._folder = folder
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         super().on_train_batch_end(batch, logs)
+        self._raise_if_diverged()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in self.model.weights):
+            self._alarm("not a number", "a weight is not finite")
+        self._raise_if_diverged()
+
+    def _raise_if_diverged(self) -> None:
         if self.alarms and self.alarms[-1][1] == "not a number":
             raise FloatingPointError(f"The training has diverged. {self.alarms[-1][2]}")
+
+    def _alarm(self, kind: str, message: str) -> None:
+        super()._alarm(kind, message)
+        record = read_record(self._folder)
+        record.setdefault("alarms", []).append({"step": self._step, "kind": kind})
+        _write_record(self._folder, record)
 
 
 class _StopBetweenSteps(keras.callbacks.Callback):
@@ -280,7 +311,7 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _record(preset: str | Path, recipe: Recipe, images: np.ndarray, data: Any) -> dict[str, Any]:
+def _record(preset: str | Path, recipe: Recipe, images: np.ndarray, data: Any, extractor: Any) -> dict[str, Any]:
     """What is trained, on what and by what; `settings` is what a resumed training must have in common."""
     digest = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
     given = {"name": "array" if isinstance(data, np.ndarray) else str(data)}
@@ -289,6 +320,8 @@ def _record(preset: str | Path, recipe: Recipe, images: np.ndarray, data: Any) -
         "finished": False,
         "settings": settings(recipe) | {"data": {"images": len(images), "sha256": digest}},
         "dataset": recipe.dataset.model_dump() if data is None else given,
+        "extractor": extractor and extractor.id,
+        "alarms": [],
         "backend": keras.config.backend(),
         "keras": keras.__version__,
         "commit": _commit(),

@@ -16,7 +16,7 @@ def quality(output: Path, data_dir: str | None, epochs: int, seed: int, seeds: i
     """Trains the plain loop where `output` does not hold its images yet, and scores it and every preset.
 
     Args:
-        output: A folder for `plain-DATASET.npz`, 10 000 images of each training, and `quality.json`.
+        output: A folder for `plain-DATASET-epochsN-seedN.npz`, 10 000 images of each training, and `quality.json`.
         data_dir: Folder with the data sets' original files, where they cannot be downloaded.
         epochs: Of the plain loop.
         seed: Of the plain loop.
@@ -30,7 +30,7 @@ def quality(output: Path, data_dir: str | None, epochs: int, seed: int, seeds: i
     output.mkdir(parents=True, exist_ok=True)
     table: dict = {}
     for dataset in DATASETS:
-        samples = output / f"plain-{dataset}.npz"
+        samples = output / f"plain-{dataset}-epochs{epochs}-seed{seed}.npz"
         if not samples.is_file():
             _train_plain(dataset, samples, data_dir, epochs, seed)
         sources = {f"plain loop, {epochs} epochs": samples}
@@ -43,12 +43,16 @@ def quality(output: Path, data_dir: str | None, epochs: int, seed: int, seeds: i
             table[dataset][name] = {
                 metric["name"]: {
                     **{key: metric[key] for key in ("value", "std", "protocol")},
-                    "ratio": metric["value"] / plain[metric["name"]]["value"] if plain else 1.0,
+                    "ratio": _ratio(metric["value"], plain[metric["name"]]["value"] if plain else metric["value"]),
                 }
                 for metric in measured
             }
     (output / "quality.json").write_text(json.dumps(table, indent=2) + "\n")
     return table
+
+
+def _ratio(value: float, other: float) -> float:
+    return value / other if other else float("nan")
 
 
 def _train_plain(dataset: str, samples: Path, data_dir: str | None, epochs: int, seed: int) -> None:

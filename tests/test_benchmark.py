@@ -171,10 +171,12 @@ def test_quality_scores_the_plain_loop_and_the_presets_under_one_protocol(tmp_pa
     assert plain["ratio"] == 1 and other["ratio"] == pytest.approx(other["value"] / plain["value"])
     assert plain["std"] is None and other["std"] > 0
     assert plain["protocol"].split("/")[:5] == other["protocol"].split("/")[:5]
-    before = (tmp_path / "out/plain-mnist.npz").stat().st_mtime_ns
+    before = (tmp_path / "out/plain-mnist-epochs1-seed0.npz").stat().st_mtime_ns
     monkeypatch.setattr(quality, "SHOWN", ("frechet_distance",))
     quality.show(quality.quality(tmp_path / "out", None, epochs=1, seed=0, seeds=2))
-    assert (tmp_path / "out/plain-mnist.npz").stat().st_mtime_ns == before, "what is there is not trained again"
+    assert (tmp_path / "out/plain-mnist-epochs1-seed0.npz").stat().st_mtime_ns == before, (
+        "what is there is not trained again"
+    )
     assert names[1] in capsys.readouterr().out
 
 

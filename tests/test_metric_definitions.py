@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import pytorch_msssim
+import scipy.ndimage
 import scipy.stats
 import skimage.metrics
 import torch
@@ -140,6 +141,8 @@ def test_classification_accuracy_score_of_useful_and_of_useless_fakes():
     assert metrics.classification_accuracy_score(images, 1 - labels, *test, epochs=3) < 0.01
     with pytest.raises(ValueError, match=r"batches of 128\. Received: 100 images"):
         metrics.classification_accuracy_score(images[:100], labels[:100], *test)
+    with pytest.raises(ValueError, match=r"one size.*\(8, 8, 1\)"):
+        metrics.classification_accuracy_score(images[:, :8, :8], labels, *test)
 
 
 # --- Modes
@@ -183,6 +186,8 @@ def test_stacked_modes_read_the_channels_as_one_number():
     digits = np.random.default_rng(2).integers(0, 10, (3, 500))
     modes = metrics.stacked_modes(*np.eye(10)[digits])
     np.testing.assert_array_equal(modes, digits[0] * 100 + digits[1] * 10 + digits[2])
+    with pytest.raises(ValueError, match=r"\[2, 1\]"):
+        metrics.stacked_modes(np.eye(10)[:2], np.eye(10)[:1])
 
 
 # --- Sliced Wasserstein distance
@@ -216,6 +221,22 @@ def test_patch_distance_tells_texture_from_shape():
     assert list(same) == [32, 16]
     assert noisy[32] > 1.5 * same[32] and noisy[16] < 1.5 * same[16]
     assert metrics.patch_wasserstein_distance(real, real, 8, 8) == {32: 0, 16: 0}
+    levels = metrics.wasserstein._pyramid(real[:4])
+    window = np.array([1, 4, 6, 4, 1]) / 16
+
+    def blur(x):
+        return scipy.ndimage.convolve1d(scipy.ndimage.convolve1d(x, window, 1, mode="mirror"), window, 2, mode="mirror")
+
+    coarse = blur(real[:4].astype(float))[:, ::2, ::2]
+    enlarged = np.zeros(levels[0].shape)
+    enlarged[:, ::2, ::2] = coarse
+    np.testing.assert_allclose(levels[1], coarse, atol=1e-3)
+    np.testing.assert_allclose(levels[0], real[:4] - 4 * blur(enlarged), atol=1e-3)
+    patches = metrics.wasserstein._patches(
+        np.full((40, 16, 16, 3), 100, "float32") + normal(4, (40, 16, 16, 3)), 500, [0]
+    )
+    np.testing.assert_allclose(patches.reshape(-1, 49, 3).mean((0, 1), dtype="float64"), 0, atol=1e-4)
+    np.testing.assert_allclose(patches.reshape(-1, 49, 3).std((0, 1), dtype="float64"), 1, atol=1e-4)
     with pytest.raises(ValueError, match="at least 16"):
         metrics.patch_wasserstein_distance(real[:, :12], real[:, :12])
 
@@ -264,6 +285,8 @@ def test_diversity_falls_with_collapse_and_takes_pairs_within_classes():
     assert metrics.ms_ssim_diversity(two, num_pairs=200) < 0.9
     with pytest.raises(ValueError, match="1 of class 1"):
         metrics.ms_ssim_diversity(images[:3], np.array([0, 0, 1]))
+    with pytest.raises(ValueError, match="num_pairs=0"):
+        metrics.ms_ssim_diversity(images, num_pairs=0)
 
 
 # --- Perceptual path length
@@ -283,6 +306,8 @@ def test_path_length_is_trimmed_seeded_and_does_not_depend_on_the_batch_size():
         return np.where(z[:, :1] > 0, 1.0, 0.0) + z
 
     options = dict(num_samples=500, seed=1)
+    batches = (metrics.perceptual_path_length(lambda z: z, lambda x: x, 4, batch_size=n, **options) for n in (7, 500))
+    assert next(batches) == pytest.approx(next(batches), rel=1e-6)
     smooth = metrics.perceptual_path_length(lambda z: z, lambda x: x, 4, **options)
     assert metrics.perceptual_path_length(jump, lambda x: x, 4, **options) == pytest.approx(smooth, rel=0.2)
     assert metrics.perceptual_path_length(lambda z: z, lambda x: x, 4, **options) == smooth
@@ -306,6 +331,8 @@ def test_path_length_of_a_model_in_an_extractors_features():
     np.testing.assert_allclose(see.float_features(stored / 127.5 - 1), see.features(stored), rtol=1e-3, atol=1e-3)
     with pytest.raises(ValueError, match="NaN"):
         see.float_features(np.full((1, 28, 28, 1), np.nan))
+    with pytest.raises(ValueError, match=r"images\.dtype=uint8"):
+        see.float_features(stored)
 
 
 def test_slerp_runs_on_the_sphere_at_even_speed():

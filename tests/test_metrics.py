@@ -320,6 +320,13 @@ def test_score_refuses_counts_that_do_not_compare(home):
         metrics.score(pictures(2, 4), Reference(Pixels(), pictures(1, 4)))
     with pytest.raises(ValueError, match="takes the training images"):
         metrics.score(pictures(2, 9), Reference(Pixels(), pictures(1, 9)), ["copies"])
+    with pytest.raises(ValueError, match=r"same size.*\(4, 4, 1\)"):
+        metrics.score(pictures(2, 9)[:, :2], Reference(Pixels(), pictures(1, 9)))
+    for names in (["frechet_distance"], "frechet", ["features"], []):
+        with pytest.raises(ValueError, match="some of frechet, kernel"):
+            metrics.scorer(Reference(Pixels(), pictures(1, 9)), names)
+        with pytest.raises(ValueError, match="some of frechet, kernel"):
+            metrics.Protocol("mine", names)
 
 
 @pytest.mark.backend_free
@@ -370,7 +377,7 @@ def toy_protocol(monkeypatch, home):
     monkeypatch.setattr(protocol, "extractor_named", lambda name: Pixels())
     splits = {"train": pictures(0, 300), "test": pictures(1, 120)}
     monkeypatch.setattr(protocol, "_real", lambda dataset, split, data_dir, image_shape: splits[split])
-    monkeypatch.setattr(presets, "load", lambda name: Generator())
+    monkeypatch.setattr(presets, "load", lambda name, dtype: Generator())
     return home
 
 
@@ -388,7 +395,7 @@ def test_evaluate_reports_mean_and_spread_over_the_seeds(toy_protocol):
         assert metric["values"] == values
         assert metric["value"] == pytest.approx(np.mean(values))
         assert metric["std"] == pytest.approx(np.std(values, ddof=1))
-        assert metric["protocol"] == "small/mnist-test100/pixels-0/uint8/k5/ema/fakes100x3"
+        assert metric["protocol"] == f"small-v1/mnist-test100-{reference.content}/pixels-0/uint8/k5/ema/fakes100x3"
     assert metrics.evaluate(Generator(), "mnist", protocol=SMALL) == measured
 
 
@@ -407,7 +414,13 @@ def test_everything_that_moves_a_number_is_in_the_protocols_id(toy_protocol):
         identity(extractor=other),
         identity(protocol=metrics.Protocol("other", ("frechet",), 100, 3)),
     }
-    assert len(ids) == 6
+    coarse = Generator()
+    coarse.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
+    ids.add(metrics.evaluate(coarse, "mnist", protocol=SMALL)[0]["protocol"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protocol, "_real", lambda dataset, split, data_dir, image_shape: pictures(2, 120))
+        ids.add(identity())
+    assert len(ids) == 8
     raw, ema = (metrics.evaluate(Generator(), "mnist", protocol=SMALL, weights=w)[0] for w in ("raw", "ema"))
     assert raw["value"] > 2 * ema["value"]
 
@@ -441,11 +454,29 @@ def test_evaluate_scores_a_file_and_says_what_is_wrong_with_it(toy_protocol):
         ({"num_seeds": 0}, r"at least 1.*num_seeds"),
         ({"protocol": "standart"}, r"'standard'.*Received: protocol='standart'"),
         ({"weights": "average"}, '"ema" or "raw"'),
+        ({"num_seeds": -1}, "at least 1"),
     ):
         with pytest.raises(ValueError, match=message):
             metrics.evaluate(path, **{"dataset": "mnist", "protocol": SMALL, **options})
     with pytest.raises(ValueError, match="averaged generator alone"):
         metrics.evaluate("dcgan-mnist", protocol=SMALL, weights="raw")
+
+
+@pytest.mark.backend_free
+def test_images_without_splits_are_not_called_training_images(toy_protocol, monkeypatch):
+    from ganzoo import data
+
+    def names(path):
+        copies = metrics.Protocol("copies", ("frechet", "copies"), num_images=100, num_seeds=1)
+        return [metric["name"] for metric in metrics.evaluate(Generator(), str(path), protocol=copies)]
+
+    monkeypatch.setattr(
+        protocol, "_real", lambda dataset, split, data_dir, image_shape: data.load_npz(dataset, split=split)
+    )
+    np.savez(toy_protocol / "all.npz", images=pictures(1, 120))
+    np.savez(toy_protocol / "split.npz", x_train=pictures(0, 300), x_test=pictures(1, 120))
+    assert names(toy_protocol / "all.npz") == ["frechet_distance"]
+    assert names(toy_protocol / "split.npz") == ["frechet_distance", "authenticity"]
 
 
 @pytest.mark.backend_free
@@ -487,6 +518,13 @@ def test_any_function_and_any_model_is_an_extractor():
     networks = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
     one, other = (metrics.CustomExtractor(network, "d") for network in networks)
     assert one.id != other.id and one.id.startswith("d-")
+    shapes = [
+        keras.Sequential([keras.Input((4, 4, 1)), layer()])
+        for layer in (keras.layers.Flatten, keras.layers.GlobalAveragePooling2D)
+    ]
+    assert len({metrics.CustomExtractor(network, "d").id for network in shapes}) == 2
+    twins = [metrics.Extractor("e", extractors.build_classifier((8, 8, 1), 3, (2, 2, 2, 2, 4))) for _ in range(2)]
+    assert twins[0].id != twins[1].id
     with pytest.raises(ValueError, match=r"features \(n, d\).*\(30, 4, 4, 1\)"):
         metrics.CustomExtractor(lambda x: x, "raw").features(images)
 

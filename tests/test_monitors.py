@@ -49,6 +49,9 @@ def test_every_so_many_steps_over_epochs(images):
     history = tiny().fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[monitor])  # 4 steps each
     assert monitor.history == [(3, {"count": 1.0}), (6, {"count": 2.0})]
     assert history.history["count"] == [1, 2]
+    rare = MetricMonitor(lambda model: 7.0, every=6, name="rare")
+    history = tiny().fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[rare])
+    assert [step for step, _ in rare.history] == [4, 6] and len(history.history["rare"]) == 2
 
 
 def test_measuring_leaves_the_training_as_it_was(images):
@@ -135,5 +138,11 @@ def test_health_monitor_refuses_what_it_cannot_compare_with(images):
         HealthMonitor(images[:15])
     with pytest.raises(ValueError, match="every=0"):
         HealthMonitor(images[:16], every=0)
+    with pytest.raises(ValueError, match="finite and differ"):
+        HealthMonitor(images[[0] * 16])
+    with pytest.raises(ValueError, match="finite and differ"):
+        HealthMonitor(np.full((16, 2), np.nan))
+    with pytest.raises(ValueError, match=r"\(8, 8, 1\) for \(16, 16, 1\)"):
+        tiny().fit(images[:16], batch_size=8, verbose=0, callbacks=[HealthMonitor(images[:, :8, :8])])
     with pytest.raises(ValueError, match=r"\[-1, 1\]"):
         HealthMonitor(np.full((16, 8, 8, 1), 3.0))

@@ -399,21 +399,39 @@ def test_a_training_on_data_with_an_extractor_logs_its_distance_and_keeps_the_be
     values = [float(row["frechet_distance"]) for row in rows]
     record = training.read_record(folder)
     assert record["best"] == {"epoch": int(np.argmin(values)) + 1, "frechet_distance": min(values)}
-    assert record["alarms"] == []
+    assert record["alarms"] == [] and record["extractor"] == see.id
     best = presets.build(presets.read_recipe(recipe), dtype="float32")
     weights.load_weights(best, folder / "best.safetensors")
-    reference = metrics.Reference(see, toy_images())
-    assert metrics.scorer(reference)(best)["frechet_distance"] == pytest.approx(min(values), rel=1e-4)
+    measured = metrics.scorer(metrics.Reference(see, toy_images()), seed=training.MONITOR_SEED)(best)
+    assert measured["frechet_distance"] == pytest.approx(min(values), rel=1e-4)
+
+
+def test_a_training_goes_on_as_it_was_begun_whatever_extractors_there_are_now(zoo, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SampleGrid", interrupt_at(7))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt):
+        ganzoo.train("dcgan-toy", tmp_path / "run", verbose=0)
+    monkeypatch.setattr(training, "SampleGrid", SampleGrid)
+    see = metrics.CustomExtractor(lambda images: images.reshape(len(images), 4, -1).mean(axis=2), "rows-1")
+    monkeypatch.setattr(training, "_extractor", lambda data, images: see)
+    ganzoo.train("dcgan-toy", tmp_path / "run", verbose=0)
+    assert "frechet_distance" not in (tmp_path / "run" / "log.csv").read_text()
+    record = training.read_record(tmp_path / "run") | {"extractor": "rows-0", "finished": False}
+    (tmp_path / "run" / "training.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=r"extractor 'rows-0'.*Received: 'rows-1'"):
+        ganzoo.train("dcgan-toy", tmp_path / "run", verbose=0)
 
 
 def test_a_training_that_diverges_is_an_error_that_names_the_remedy(zoo, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "HEALTH_STEPS", 1)
+    monkeypatch.setattr(training, "HEALTH_STEPS", 1000)  # no look at all: the epoch's end sees it
     text = RECIPE.format(data=zoo / "toy.npz", epochs=40).replace("2e-3", "1e30")
     recipe = tmp_path / "hot.yaml"
     recipe.write_text(text)
     with pytest.raises(FloatingPointError, match=r"diverged.*Lower the learning rates"):
         ganzoo.train(recipe, tmp_path / "run", verbose=0)
-    assert not training.read_record(tmp_path / "run")["finished"]
+    record = training.read_record(tmp_path / "run")
+    assert not record["finished"] and [alarm["kind"] for alarm in record["alarms"]] == ["not a number"]
+    assert not (tmp_path / "run" / "backup.safetensors").exists(), "what has diverged is not kept"
 
 
 def assert_publishing_refused(zoo, folder, message, preset="dcgan-toy"):

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import ops
 
 __all__ = ["Backup"]
@@ -19,7 +20,8 @@ class Backup(keras.callbacks.Callback):
     slots, averages and random states as if it had never stopped, also from the middle of an epoch (for data from
     arrays, and for other data that gives the same batches in the same order at each pass; with `steps_per_epoch` such
     data is read again from its begin up to where it was). The file is written beside
-    and renamed, so there is always a whole one. It stays when training is done: a later `fit` with more epochs
+    and renamed, so there is always a whole one; a state that is not
+    finite is not saved. It stays when training is done: a later `fit` with more epochs
     continues.
 
     The metrics that `fit` logs for the epoch of the interruption count only the steps after it. Other callbacks keep
@@ -102,6 +104,8 @@ class Backup(keras.callbacks.Callback):
 
         # Through self.model, which on JAX first brings the variables up to date.
         arrays = {name: ops.convert_to_numpy(v) for name, v in _variables(self.model).items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            return  # what has diverged does not replace what has not
         state = json.dumps({"epoch": epoch, "steps": steps, "settings": self._settings})
         beside = self.filepath.with_name(f"{self.filepath.name}.tmp")
         try:

@@ -14,6 +14,7 @@ from ganzoo.data.preprocessing import check_images, to_float
 
 __all__ = ["HealthMonitor"]
 
+LEAST_IMAGES = 16
 REMEDIES = {
     "not a number": "Lower the learning rates, or clip gradients with the optimizer's clipnorm.",
     "vanishing gradients": (
@@ -52,7 +53,7 @@ class HealthMonitor(keras.callbacks.Callback):
     twice as many), and again only after the condition was gone. Alarms go to the logger "ganzoo" as warnings.
 
     Args:
-        images: real images as for `fit`, at least 16; up to 256 are used.
+        images: real images as for `fit`, at least 16; up to 256, evenly spaced, are used.
         every: int, training steps from one look to the next.
         patience: int, looks.
         least_gradient, least_diversity, chance, most_movement: thresholds, see above.
@@ -62,7 +63,7 @@ class HealthMonitor(keras.callbacks.Callback):
         looks: list of dicts of what was measured: ``step``, ``gradient``, ``diversity``, ``told_apart``, ``movement``.
 
     Raises:
-        ValueError: unsuitable images, or fewer than 16.
+        ValueError: unsuitable images, or fewer than 16, or all the same; in `fit`, of another size than the model's.
 
     Example:
 
@@ -84,9 +85,10 @@ class HealthMonitor(keras.callbacks.Callback):
         most_movement: float = 0.7,
     ):
         super().__init__()
-        images = np.asarray(images)[:256]
-        if len(images) < 16:
-            raise ValueError(f"Give at least 16 real images. Received: {len(images)}")
+        images = np.asarray(images)
+        if len(images) < LEAST_IMAGES:
+            raise ValueError(f"Give at least {LEAST_IMAGES} real images. Received: {len(images)}")
+        images = images[np.linspace(0, len(images) - 1, min(len(images), 256)).astype(int)]  # may be in order of class
         if not (every >= 1 and patience >= 1):
             raise ValueError(f"`every` and `patience` are positive integers. Received: {every=}, {patience=}")
         if images.ndim == 4:
@@ -98,12 +100,19 @@ class HealthMonitor(keras.callbacks.Callback):
         self.alarms: list[tuple[int, str, str]] = []
         self.looks: list[dict[str, float]] = []
         self._spread = _mean_distance(self.images, np.roll(self.images, 1, axis=0))
+        if not (np.isfinite(self._spread) and self._spread > 0):
+            raise ValueError(f"Real images are finite and differ. Received: a mean distance of {self._spread}")
         self._in_a_row = dict.fromkeys(REMEDIES, 0)
         self._drawn: deque = deque(maxlen=patience + 1)
         self._good: list[np.ndarray] = []
         self._begin = self._step = 0
 
     def on_train_begin(self, logs=None):
+        if self.images.shape[1:] != self.model.image_shape:
+            raise ValueError(
+                "HealthMonitor needs images as the model makes them. "
+                f"Received: {self.images.shape[1:]} for {self.model.image_shape}"
+            )
         self._keep()
 
     def on_epoch_begin(self, epoch, logs=None):

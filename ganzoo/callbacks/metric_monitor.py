@@ -18,7 +18,8 @@ class MetricMonitor(keras.callbacks.Callback):
     Args:
         metric: function of the model that returns a float, or a mapping from names to floats;
             `ganzoo.metrics.scorer(reference)` makes one.
-        every: ``"epoch"``, or int: every so many training steps; the logs of an epoch hold the latest numbers.
+        every: ``"epoch"``, or int: every so many training steps; the logs of an epoch hold the latest numbers. The
+            first epoch of a call of `fit` is measured at its end where no such step came before.
         name: the number's name, where `metric` returns a float.
 
     Attributes:
@@ -48,6 +49,10 @@ class MetricMonitor(keras.callbacks.Callback):
         self.metric, self.every, self.name = metric, every, name
         self.history: list[tuple[int, dict[str, float]]] = []
         self._begin = self._step = 0
+        self._measured = False
+
+    def on_train_begin(self, logs=None):
+        self._measured = False
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = self._step = self._step_now()
@@ -58,7 +63,7 @@ class MetricMonitor(keras.callbacks.Callback):
             self._measure()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.every == "epoch":
+        if self.every == "epoch" or not self._measured:  # a log's columns are those of its first epoch
             self._measure()
         if logs is not None and self.history:
             logs.update(self.history[-1][1])
@@ -67,6 +72,7 @@ class MetricMonitor(keras.callbacks.Callback):
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def _measure(self) -> None:
+        self._measured = True
         values = self.metric(self.model)
         values = dict(values) if isinstance(values, Mapping) else {self.name: values}
         self.history.append((self._step_now(), {name: float(value) for name, value in values.items()}))

@@ -76,7 +76,7 @@ def load(
         ((10000, 28, 28, 1), (10000,))
     """
     size, mode = _parse_shape(image_shape)
-    path = _as_path(source)
+    path = as_path(source)
     if path is None:
         return _load_name(str(source), split, data_dir, size, mode, return_labels)
     if not path.is_dir():
@@ -103,7 +103,7 @@ def _parse_shape(image_shape: int | tuple[int, ...] | None) -> tuple[tuple[int, 
     return parse_size(image_shape), None
 
 
-def _as_path(source: str | os.PathLike) -> Path | None:
+def as_path(source: str | os.PathLike) -> Path | None:
     """The path that `source` is, or None where it is the name of a data set."""
     path = Path(source).expanduser()
     if (path.suffix and path.is_file()) or (path.is_dir() and _find_images(path, first=True)):
@@ -114,6 +114,16 @@ def _as_path(source: str | os.PathLike) -> Path | None:
     if path.is_dir():
         raise FileNotFoundError(f"{path} holds no images (nor do its subfolders). Received: source={str(source)!r}")
     raise FileNotFoundError(f"No such file or folder: {path}. Received: source={str(source)!r}")
+
+
+def has_split(path: Path, split: str) -> bool:
+    """Whether a folder or an archive holds images of that split under its name, not only images."""
+    if path.is_dir():
+        return (path / split).is_dir()
+    if path.suffix != ".npz":
+        return False
+    with np.load(path) as archive:
+        return any(images in archive.files for images, _ in _split_keys(split))
 
 
 def _split_folder(path: Path, split: str) -> Path:

@@ -51,6 +51,10 @@ def classification_accuracy_score(
     """
     test_images = checked_images(test_images, "test_images")
     test_labels = checked_labels(test_labels, len(test_images))
+    if checked_images(fake_images, "fake_images").shape[1:] != test_images.shape[1:]:
+        raise ValueError(
+            f"Generated and test images are of one size. Received: {fake_images.shape[1:]} and {test_images.shape[1:]}"
+        )
     network = train_classifier(fake_images, fake_labels, epochs=epochs, seed=seed, verbose=verbose)
     _, logits = network.predict(test_images.astype("float32"), batch_size=500, verbose=0)
     return float(np.mean(logits.argmax(axis=1) == test_labels))
@@ -95,7 +99,8 @@ def train_classifier(
         network = build_classifier(shape, num_classes, widths, dtype=precision)
         classifier = keras.Model(network.input, network.output[1])
         steps = epochs * len(batches)
-        rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=3e-3, warmup_steps=steps // 10)
+        warm_up = steps // 10
+        rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warm_up, warmup_target=3e-3, warmup_steps=warm_up)
         classifier.compile(
             keras.optimizers.AdamW(rate, weight_decay=0.05),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -79,7 +79,8 @@ class Extractor:
     Attributes:
         name: Name of the extractor, usually that of the data set it was trained on.
         network: From float32 images in [0, 255] to the pair (features, logits).
-        sha256: Hash of the weights file; its first 8 digits are part of `id`, and so of every number reported.
+        sha256: Hash of the weights file, or of the network where there is none; its first 8 digits are part of `id`,
+            and so of every number reported.
         card: What was measured of it: accuracy, the metrics of real images against real images, ...
         batch_size: Images at a time.
 
@@ -92,9 +93,12 @@ class Extractor:
 
     name: str
     network: keras.Model = dataclasses.field(repr=False)
-    sha256: str = "0" * 64
+    sha256: str = ""
     card: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     batch_size: int = dataclasses.field(default=500, repr=False)
+
+    def __post_init__(self) -> None:
+        self.sha256 = self.sha256 or _digest(self.network)
 
     @property
     def id(self) -> str:
@@ -120,6 +124,8 @@ class Extractor:
         Raises:
             ValueError: The images are of another shape or out of range.
         """
+        if np.asarray(images).dtype.kind != "f":
+            raise ValueError(f"Floats in [-1, 1]; `features` takes uint8. Received: images.dtype={images.dtype}")
         check_images(np.asarray(images), self.image_shape, allow_nonnegative=True, name="images")
         return self._outputs((np.asarray(images, "float32") + 1) * 127.5)[0]
 
@@ -169,7 +175,7 @@ class CustomExtractor:
     Args:
         network: A `keras.Model` from float32 images in [-1, 1] to features (n, d), or a function from uint8 images to
             features (n, d).
-        name: Part of `id`, and so of every number. Of a model, a hash of its weights is added; of a function, say its
+        name: Part of `id`, and so of every number. Of a model, a hash of it is added; of a function, say its
             version in the name.
         batch_size: Images at a time.
 
@@ -181,8 +187,7 @@ class CustomExtractor:
     def __init__(self, network: keras.Model | Callable[[np.ndarray], np.ndarray], name: str, batch_size: int = 250):
         self.network, self.name, self.id, self.batch_size = network, name, name, batch_size
         if isinstance(network, keras.Model):
-            digest = hashlib.sha256(b"".join(np.ascontiguousarray(w).tobytes() for w in network.get_weights()))
-            self.id = f"{name}-{digest.hexdigest()[:8]}"
+            self.id = f"{name}-{_digest(network)[:8]}"
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Features of uint8 images (n, height, width, channels): (n, d)."""
@@ -202,6 +207,18 @@ class CustomExtractor:
                 f"{len(images)} images"
             )
         return features
+
+
+def _digest(network: keras.Model) -> str:
+    """A hash of what a network computes: its architecture, without the names, and its weights."""
+    digest = hashlib.sha256()
+    for layer in network._flatten_layers():
+        config = {key: value for key, value in layer.get_config().items() if key not in ("name", "layers")}
+        config = {} if isinstance(layer, keras.Model) else config
+        digest.update(f"{type(layer).__name__} {json.dumps(config, default=str, sort_keys=True)}".encode())
+    for weight in network.get_weights():
+        digest.update(str(weight.shape).encode() + np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
 
 
 def extractor_names() -> list[str]:

@@ -121,4 +121,6 @@ def _checked_gaussian(mean: np.ndarray, cov: np.ndarray) -> tuple[np.ndarray, np
         raise ValueError("A mean or a covariance holds NaN or infinity. Received: non-finite moments")
     if not np.allclose(cov, cov.T, rtol=1e-6, atol=1e-9 * np.abs(cov).max()):
         raise ValueError(f"A covariance is symmetric. Received: asymmetry up to {np.abs(cov - cov.T).max():.3g}")
+    if cov.diagonal().min() < 0:
+        raise ValueError(f"No variance is negative. Received: {cov.diagonal().min():.3g} on the diagonal")
     return mean, cov

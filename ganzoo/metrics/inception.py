@@ -146,6 +146,9 @@ def load_state(network: keras.Model, state: Mapping[str, np.ndarray]) -> None:
     Raises:
         ValueError: an array is missing or has another shape.
     """
+    missing = [name for name in _STEM if name not in state]
+    if missing:
+        raise ValueError(f"These are no weights of Inception: {missing[0]} is missing. Received: {len(state)} arrays")
     for layer in network.layers:
         key = layer.name.replace("--", ".")
         if isinstance(layer, layers.Conv2D):
@@ -259,4 +262,5 @@ def _block_e(x, pool, name):
     )
 
 
+_STEM = ("Conv2d_1a_3x3.conv.weight", "Mixed_7c.branch_pool.bn.running_var", "fc.weight")
 _CROSS = (("a", (1, 3)), ("b", (3, 1)))

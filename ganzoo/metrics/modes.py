@@ -104,6 +104,8 @@ def stacked_modes(*channel_logits: np.ndarray) -> np.ndarray:
     """
     if not channel_logits:
         raise ValueError("Give the logits of each channel. Received: none")
+    if len({len(logits) for logits in channel_logits}) > 1:
+        raise ValueError(f"Each channel has as many logits. Received: {[len(logits) for logits in channel_logits]}")
     modes: np.ndarray | int = 0
     for logits in channel_logits:
         logits = checked_features(logits, "channel_logits")

@@ -54,11 +54,14 @@ def perceptual_path_length(
         raise ValueError(
             f"epsilon in (0, 1), trim in [0, .5), a positive count. Received: {epsilon=}, {trim=}, {num_samples=}"
         )
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` is at least 1. Received: {batch_size=}")
     rng, lengths = np.random.default_rng(seed), []
+    begins, ends = rng.standard_normal((2, num_samples, latent_dim))
+    places = rng.random((num_samples, 1))
     for start in range(0, num_samples, batch_size):
-        num = min(batch_size, num_samples - start)
-        z1, z2 = rng.standard_normal((2, num, latent_dim))
-        t = rng.random((num, 1))
+        z1, z2, t = (x[start : start + batch_size] for x in (begins, ends, places))
+        num = len(t)
         points = np.concatenate([slerp(z1, z2, t), slerp(z1, z2, t + epsilon)]).astype("float32")
         seen = np.asarray(features(np.asarray(generate(points), "float32")), "float64")
         lengths.append(np.sum((seen[:num] - seen[num:]) ** 2, axis=1) / epsilon**2)

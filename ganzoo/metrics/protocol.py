@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROTOCOLS", "Protocol", "Reference", "Score", "evaluate", "score", "scorer"]
 
+VERSION = 1  # to be raised when a constant below or a metric's definition changes
 K = 5  # which neighbour, for precision, recall, density and coverage
 PATCHES, PAIRS, PATHS = 16, 1000, 2000  # per image and level; of images; between latents
 
@@ -64,6 +65,12 @@ class Reference:
 
     def __init__(self, extractor: Any, images: np.ndarray, train: np.ndarray | Callable[[], np.ndarray] | None = None):
         self.extractor, self.images, self._train = extractor, images, train
+        self.same_as_train = False
+
+    @functools.cached_property
+    def content(self) -> str:
+        """The begin of a hash of the images, for a protocol's id."""
+        return _content(self.images)[:8]
 
     @functools.cached_property
     def features(self) -> np.ndarray:
@@ -126,6 +133,9 @@ class Score:
         return {} if logits is None else {"classifier_score": classifier_score(logits)[0]}
 
     def copies(self) -> dict[str, float]:
+        """Nothing where the training images are not told from the others: of a folder or a file without splits."""
+        if self.reference.same_as_train:
+            return {}
         return {"authenticity": authenticity(self.reference.train_features, self.features)}
 
     def diversity(self) -> dict[str, float]:
@@ -136,8 +146,10 @@ class Score:
         return {"patch_wasserstein_distance": float(np.mean(list(levels.values())))}
 
     def path(self) -> dict[str, float]:
-        """Nothing where there is no generator, or the extractor sees images only as they are stored."""
-        if self.model is None or not hasattr(self.reference.extractor, "float_features"):
+        """Nothing where there is no generator, the extractor sees images only as they are stored, or the generator does
+        not compute in float32, in which a step of 1e-4 can be told from rounding."""
+        sees_floats = hasattr(self.reference.extractor, "float_features")
+        if self.model is None or not sees_floats or _precision(self.model) != "float32":
             return {}
         length = perceptual_path_length(
             self.model.predict_on_batch,
@@ -159,6 +171,9 @@ class Protocol:
         num_images: Fakes, and reals to compare them with.
         num_seeds: Samples of fakes. The spread over them comes from the latents alone, not from the training.
         extractor: Name of an extractor; by default the data set's own.
+
+    Raises:
+        ValueError: A metric that there is not.
     """
 
     name: str
@@ -167,20 +182,31 @@ class Protocol:
     num_seeds: int = 5
     extractor: str | None = None
 
-    def id(self, dataset: str, extractor: Any, weights: str) -> str:
+    def __post_init__(self) -> None:
+        _check_metrics(self.metrics)
+
+    def id(self, dataset: str, reference: Reference, weights: str) -> str:
         """All that moves a number, in one line."""
+        name = Path(dataset).name if Path(dataset).exists() else dataset
         return (
-            f"{self.name}/{Path(dataset).name}-test{self.num_images}/{extractor.id}/uint8/k{K}/{weights}/"
-            f"fakes{self.num_images}x{self.num_seeds}"
+            f"{self.name}-v{VERSION}/{name}-test{self.num_images}-{reference.content}/{reference.extractor.id}/uint8/k{K}/"
+            f"{weights}/fakes{self.num_images}x{self.num_seeds}"
         )
 
 
+def _check_metrics(metrics: Sequence[str]) -> None:
+    unknown = [metrics] if isinstance(metrics, str) else [name for name in metrics if name not in METRICS]
+    if unknown or not metrics:
+        raise ValueError(f"Metrics are a sequence of some of {', '.join(METRICS)}. Received: {metrics!r}")
+
+
 _MAIN = ("frechet", "kernel", "neighbours", "classifier")
+METRICS = (*_MAIN, "copies", "diversity", "patches", "path")  # methods of `Score`
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
         Protocol("standard", _MAIN),
-        Protocol("extended", (*_MAIN, "copies", "diversity", "patches", "path")),
+        Protocol("extended", METRICS),
         Protocol("inception", ("frechet", "kernel", "classifier"), extractor="inception"),
     )
 }
@@ -221,6 +247,8 @@ def scorer(
         >>> measure(model)
         {'frechet_distance': ...}
     """
+
+    _check_metrics(metrics)
 
     def measure(model: GAN) -> dict[str, float]:
         images = model.generate(len(reference.images), seed=seed)
@@ -280,9 +308,14 @@ def evaluate(
     for seed, (images, model) in enumerate(progress(samples, chosen.num_seeds, "Samples")):
         if reference is None:
             read = functools.partial(_real, dataset, data_dir=data_dir, image_shape=images.shape[1:])
-            reference = Reference(extractor, some_of(read("test"), chosen.num_images), functools.partial(read, "train"))
+            real = some_of(read("test"), chosen.num_images)
+            reference = Reference(extractor, real, functools.partial(read, "train"))
+            reference.same_as_train = _is_path(dataset) and not data.sources.has_split(Path(dataset), "test")
         scores.append(_scored(Score(images, reference, model, seed), chosen.metrics))
-    identity = chosen.id(dataset, extractor, weights)
+    if model is not None and (precision := _precision(model)) != "float32":
+        weights = f"{weights}-{precision}"
+    assert reference is not None  # there is at least one seed
+    identity = chosen.id(dataset, reference, weights)
     return [_entry(name, [each[name] for each in scores], identity) for name in scores[0]]
 
 
@@ -299,6 +332,12 @@ def _chosen(protocol: str | Protocol, num_images: int | None, num_seeds: int | N
 
 
 def _scored(sample: Score, metrics: Sequence[str]) -> dict[str, float]:
+    _check_metrics(metrics)
+    if sample.images.shape[1:] != sample.reference.images.shape[1:]:
+        raise ValueError(
+            "Generated images are compared with real ones of the same size. "
+            f"Received: {sample.images.shape[1:]} and {sample.reference.images.shape[1:]}"
+        )
     num, expected = len(sample.images), len(sample.reference.images)
     if num != expected:
         raise ValueError(
@@ -325,11 +364,10 @@ def _samples(source: str | Path | GAN, protocol: Protocol, weights: str) -> Iter
         return iter([(_images_of_file(Path(source), protocol.num_images), None)])
     if isinstance(source, (str, Path)) and weights == "raw":
         raise ValueError("A preset holds the averaged generator alone: give the model. Received: weights='raw'")
-    model: Any = presets.load(str(source)) if isinstance(source, (str, Path)) else source
+    model: Any = presets.load(str(source), dtype="float32") if isinstance(source, (str, Path)) else source
     averaged = weights == "ema"
     return (
-        (model.generate(protocol.num_images, seed=seed, averaged=averaged), model if averaged else None)
-        for seed in range(protocol.num_seeds)
+        (model.generate(protocol.num_images, seed=seed, averaged=averaged), model) for seed in range(protocol.num_seeds)
     )
 
 
@@ -351,8 +389,7 @@ def some_of(images: np.ndarray, num: int) -> np.ndarray:
 
 def _cached_features(extractor: Any, images: np.ndarray) -> np.ndarray:
     """Features of real images: computed once for each extractor and content."""
-    content = hashlib.sha256(np.asarray(images).tobytes()).hexdigest()
-    path = _cache_dir() / f"{extractor.id}-{content[:16]}.npz"
+    path = _cache_dir() / f"{extractor.id}-{_content(images)[:16]}.npz"
     with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile), np.load(path) as cached:
         return cached["features"]  # not there, or not whole: computed
     features = extractor.features(images)
@@ -364,6 +401,15 @@ def _cached_features(extractor: Any, images: np.ndarray) -> np.ndarray:
     return features
 
 
+def _content(images: np.ndarray) -> str:
+    return hashlib.sha256(str(images.shape).encode() + np.ascontiguousarray(images).tobytes()).hexdigest()
+
+
+def _precision(model: GAN) -> str:
+    """The dtype that the generator computes in."""
+    return getattr(getattr(model, "dtype_policy", None), "compute_dtype", "float32")
+
+
 def _cache_dir() -> Path:
     home = os.environ.get("GANZOO_HOME")
     if not home:
@@ -373,6 +419,10 @@ def _cache_dir() -> Path:
     return Path(home).expanduser() / "references"
 
 
+def _is_path(dataset: str) -> bool:
+    return data.sources.as_path(dataset) is not None
+
+
 def _real(dataset: str, split: str, data_dir: str | Path | None, image_shape: tuple[int, ...]) -> np.ndarray:
-    shape = image_shape if Path(dataset).is_dir() else None  # the images of a folder have no size of their own
+    shape = image_shape if _is_path(dataset) else None  # the images of a folder have no size of their own
     return np.asarray(data.load(dataset, split, data_dir=data_dir, image_shape=shape))

@@ -83,6 +83,8 @@ def ms_ssim_diversity(
     Reference: Odena, Olah and Shlens 2017, arXiv:1610.09585, section 4.2.
     """
     images = checked_images(images)
+    if num_pairs < 1 or batch_size < 1:
+        raise ValueError(f"Counts are at least 1. Received: {num_pairs=}, {batch_size=}")
     labels = np.zeros(len(images), "int64") if labels is None else checked_labels(labels, len(images))
     rng, means = np.random.default_rng(seed), []
     for each in np.unique(labels):

@@ -110,8 +110,9 @@ def _blurred(images: np.ndarray) -> np.ndarray:
         padding = [(0, 0)] * 4
         padding[axis] = (2, 2)
         padded, size = np.pad(images, padding, mode="reflect"), images.shape[axis]
-        windows = (padded.take(range(i, i + size), axis=axis) for i in range(5))
-        images = np.add.reduce([np.float32(w / 16) * window for w, window in zip((1, 4, 6, 4, 1), windows)])
+        images = np.zeros_like(images)
+        for i, weight in enumerate((1, 4, 6, 4, 1)):
+            images += np.float32(weight / 16) * padded.take(range(i, i + size), axis=axis)
     return images
 
 
@@ -123,6 +124,6 @@ def _patches(images: np.ndarray, per_image: int, seed: list[int]) -> np.ndarray:
     top, left = (rng.integers(0, size - _PATCH + 1, num * per_image)[:, None, None] for size in (height, width))
     offsets = np.arange(_PATCH)
     patches = images[image, top + offsets[:, None], left + offsets]
-    patches -= patches.mean(axis=(0, 1, 2))
-    patches /= np.maximum(patches.std(axis=(0, 1, 2)), 1e-8)
+    patches -= patches.mean(axis=(0, 1, 2), dtype="float64").astype("float32")
+    patches /= np.maximum(patches.std(axis=(0, 1, 2), dtype="float64"), 1e-8).astype("float32")
     return patches.reshape(len(patches), _PATCH * _PATCH * channels)
