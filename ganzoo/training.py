@@ -116,10 +116,10 @@ def train(
             batch_size=recipe.training.batch_size,
             epochs=recipe.training.epochs,
             callbacks=[
+                *([_Health(folder, images)] if len(images) >= LEAST_IMAGES else []),
                 *_quality(folder, record, extractor, images),
                 keras.callbacks.CSVLogger(folder / LOG, append=True),
                 SampleGrid(folder / SAMPLES, every=sample_every),
-                *([_Health(folder, images)] if len(images) >= LEAST_IMAGES else []),
                 backup,  # after these: an epoch is done when its row and sheet are there
                 stop,
             ],
