@@ -22,7 +22,7 @@ class DCGAN(GAN):
         image_shape: (height, width, channels); height and width are multiples of 4, at least 16.
         latent_dim: int, length of a latent vector.
         width: int, channels at the finest level of either network.
-        spectral_norm: use spectral normalisation in the discriminator instead of BatchNorm.
+        spectral_norm: normalise the convolutions of the discriminator spectrally, instead of BatchNorm.
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to logits.
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.base.BaseGAN`.

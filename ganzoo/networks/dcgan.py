@@ -56,7 +56,8 @@ def dcgan_discriminator(image_shape: tuple[int, ...], width: int, normalization:
         image_shape: (height, width, channels).
         width: int, channels after the first layer; twice as many at each size below.
         normalization: ``"batch"`` (BatchNorm on all layers but the first, as in the paper), ``"spectral"`` (spectral
-            normalisation of all layers, Miyato et al. 2018, arXiv:1802.05957) or None.
+            normalisation of the convolutions, Miyato et al. 2018, arXiv:1802.05957; the last layer is left free to scale
+            the logits) or None.
 
     Returns:
         A `keras.Model` from float32 (batch, height, width, channels) to float32 logits (batch, 1).
@@ -92,7 +93,7 @@ def dcgan_discriminator(image_shape: tuple[int, ...], width: int, normalization:
             x = batch_normalization(f"down{i + 1}_bn")(x)
         x = LeakyReLU(0.2, name=f"down{i + 1}_relu")(x)
     x = Flatten(name="flatten")(x)
-    x = constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x)
+    x = Dense(1, kernel_initializer=normal(), name="to_logit")(x)
     return keras.Model(images, Activation("linear", dtype="float32", name="logit")(x), name="discriminator")
 
 
