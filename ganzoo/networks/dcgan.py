@@ -56,8 +56,8 @@ def dcgan_discriminator(image_shape: tuple[int, ...], width: int, normalization:
         image_shape: (height, width, channels).
         width: int, channels after the first layer; twice as many at each size below.
         normalization: ``"batch"`` (BatchNorm on all layers but the first, as in the paper), ``"spectral"`` (spectral
-            normalisation of the convolutions, Miyato et al. 2018, arXiv:1802.05957; the last layer is left free to scale
-            the logits) or None.
+            normalisation of the convolutions, Miyato et al. 2018, arXiv:1802.05957; the last layer is left free to
+            scale the logits) or None.
 
     Returns:
         A `keras.Model` from float32 (batch, height, width, channels) to float32 logits (batch, 1).
