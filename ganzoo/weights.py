@@ -231,15 +231,20 @@ def _problem(path: Path, weights: WeightsFile) -> str | None:
 # ------------------------------------------------------------------------------------------------------------ the cache
 
 
-def _cache_path(weights: WeightsFile) -> Path:
-    """The name carries the hash, so that two versions of ganzoo share a cache without fighting over a file."""
+def cache_dir(kind: str) -> Path:
+    """Returns the folder of that name under `GANZOO_HOME`, or under the platform's user cache; it need not exist."""
     home = os.environ.get("GANZOO_HOME")
     if not home:
         import platformdirs
 
         home = platformdirs.user_cache_dir("ganzoo", appauthor=False)
+    return Path(home).expanduser() / kind
+
+
+def _cache_path(weights: WeightsFile) -> Path:
+    """The name carries the hash, so that two versions of ganzoo share a cache without fighting over a file."""
     stem, suffix = os.path.splitext(weights.file)
-    return Path(home).expanduser() / "weights" / f"{stem}-{weights.sha256[:12]}{suffix}"
+    return cache_dir("weights") / f"{stem}-{weights.sha256[:12]}{suffix}"
 
 
 def _through_cache(weights: WeightsFile, fetch: Callable[[Path], None]) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ganzoo import presets, weights
+from ganzoo import plot, presets, weights
 from ganzoo.data.preprocessing import check_images, to_float
 from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_images
@@ -295,9 +294,8 @@ def write_card(frozen: Extractor, **measured: Any) -> None:
     """Writes the extractor's card, with what was measured of it, beside its weights."""
     frozen.card |= measured
     path = _folder() / f"{frozen.name}.card.json"
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(json.dumps(frozen.card, indent=2) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    text = json.dumps(frozen.card, indent=2) + "\n"
+    plot.write_beside(path, lambda file: file.write(text.encode()))
 
 
 def golden_images(image_shape: tuple[int, int, int]) -> np.ndarray:

@@ -16,7 +16,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganzoo import data, presets
+from ganzoo import data, plot, presets
 from ganzoo.data.sources import progress
 from ganzoo.metrics.extractors import extractor as extractor_named
 from ganzoo.metrics.frechet import GaussianMoments
@@ -34,6 +33,7 @@ from ganzoo.metrics.neighbours import authenticity, prdc
 from ganzoo.metrics.path_length import perceptual_path_length
 from ganzoo.metrics.similarity import ms_ssim_diversity
 from ganzoo.metrics.wasserstein import patch_wasserstein_distance
+from ganzoo.weights import cache_dir
 
 if TYPE_CHECKING:
     from ganzoo.gan import GAN
@@ -389,15 +389,13 @@ def some_of(images: np.ndarray, num: int) -> np.ndarray:
 
 def _cached_features(extractor: Any, images: np.ndarray) -> np.ndarray:
     """Features of real images: computed once for each extractor and content."""
-    path = _cache_dir() / f"{extractor.id}-{_content(images)[:16]}.npz"
+    path = cache_dir("references") / f"{extractor.id}-{_content(images)[:16]}.npz"
     with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile), np.load(path) as cached:
         return cached["features"]  # not there, or not whole: computed
     features = extractor.features(images)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{os.getpid()}-{path.name}")
-        np.savez(beside, features=features)
-        os.replace(beside, path)
+        plot.write_beside(path, lambda file: np.savez(file, features=features))
     return features
 
 
@@ -408,15 +406,6 @@ def _content(images: np.ndarray) -> str:
 def _precision(model: GAN) -> str:
     """The dtype that the generator computes in."""
     return getattr(getattr(model, "dtype_policy", None), "compute_dtype", "float32")
-
-
-def _cache_dir() -> Path:
-    home = os.environ.get("GANZOO_HOME")
-    if not home:
-        import platformdirs
-
-        home = platformdirs.user_cache_dir("ganzoo", appauthor=False)
-    return Path(home).expanduser() / "references"
 
 
 def _is_path(dataset: str) -> bool:
