@@ -220,6 +220,26 @@ def test_sizes_that_the_strides_do_not_allow_are_refused(shape):
         tiny(image_shape=shape)
 
 
+@pytest.mark.parametrize("model", [ganzoo.DCGAN, ganzoo.WGANGP])
+def test_the_discriminator_can_be_narrower_and_deeper(model, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (16, 28, 28, 1), dtype="uint8")
+    gan = model((28, 28, 1), 4, 4, discriminator_width=3, final_size=4, seed=0)
+    sizes = [tuple(gan.discriminator.get_layer(f"down{i}").output.shape[1:]) for i in (1, 2, 3)]
+    assert sizes == [(14, 14, 3), (7, 7, 6), (4, 4, 12)]
+    gan.compile()
+    gan.fit(images, batch_size=2, epochs=1, verbose=0)
+    gan.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    for mine, its in zip(gan.discriminator.get_weights(), loaded.discriminator.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+@pytest.mark.parametrize("final_size", [0, -1, 16])
+def test_an_impossible_final_size_is_refused(final_size):
+    with pytest.raises(ValueError, match=r"less than that of the images.*Received: final_size="):
+        tiny(final_size=final_size)
+
+
 def test_a_shape_may_hold_numpy_integers():
     assert tiny(image_shape=[*np.array([16, 16]), 1]).get_config()["image_shape"] == (16, 16, 1)
 

@@ -23,6 +23,9 @@ class DCGAN(GAN):
         latent_dim: int, length of a latent vector.
         width: int, channels at the finest level of either network.
         spectral_norm: normalise the convolutions of the discriminator spectrally, instead of BatchNorm.
+        discriminator_width: int, in place of `width` for the discriminator.
+        final_size: int, the discriminator halves until height and width are at most that, odd ones rounded up. By
+            default as long as both are even and at least 8: 28x28 ends with 7x7, and with 4x4 where this is 4.
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to logits.
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.base.BaseGAN`.
@@ -53,6 +56,8 @@ class DCGAN(GAN):
         latent_dim: int = 100,
         width: int = 64,
         spectral_norm: bool = False,
+        discriminator_width: int | None = None,
+        final_size: int | None = None,
         generator=None,
         discriminator=None,
         **kwargs,
@@ -61,7 +66,8 @@ class DCGAN(GAN):
         normalization = "spectral" if spectral_norm else "batch"
         super().__init__(
             generator or partial(dcgan_generator, image_shape, latent_dim, width),
-            discriminator or partial(dcgan_discriminator, image_shape, width, normalization),
+            discriminator
+            or partial(dcgan_discriminator, image_shape, discriminator_width or width, normalization, final_size),
             **kwargs,
         )
         self.arguments = {
@@ -69,6 +75,8 @@ class DCGAN(GAN):
             "latent_dim": latent_dim,
             "width": width,
             "spectral_norm": spectral_norm,
+            "discriminator_width": discriminator_width,
+            "final_size": final_size,
         }
 
     def discriminator_loss(self, real, fake, training):

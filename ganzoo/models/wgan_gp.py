@@ -25,6 +25,9 @@ class WGANGP(GAN):
         width: int, channels at the finest level of either network.
         penalty_weight: float, lambda of eq. 3.
         discriminator_steps: int, n_critic of Algorithm 1, each on new real images.
+        discriminator_width: int, in place of `width` for the discriminator.
+        final_size: int, the discriminator halves until height and width are at most that, odd ones rounded up. By
+            default as long as both are even and at least 8: 28x28 ends with 7x7, and with 4x4 where this is 4.
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to scores; without BatchNorm, which would tie the gradients of the images
             in a batch to one another (section 4 of the paper).
@@ -52,6 +55,8 @@ class WGANGP(GAN):
         width: int = 64,
         penalty_weight: float = 10.0,
         discriminator_steps: int = 5,
+        discriminator_width: int | None = None,
+        final_size: int | None = None,
         generator=None,
         discriminator=None,
         **kwargs,
@@ -59,7 +64,7 @@ class WGANGP(GAN):
         image_shape = as_image_shape(image_shape)
         super().__init__(
             generator or partial(dcgan_generator, image_shape, latent_dim, width),
-            discriminator or partial(dcgan_discriminator, image_shape, width, None),
+            discriminator or partial(dcgan_discriminator, image_shape, discriminator_width or width, None, final_size),
             **kwargs,
         )
         self.penalty_weight, self.discriminator_steps = penalty_weight, discriminator_steps
@@ -69,6 +74,8 @@ class WGANGP(GAN):
             "width": width,
             "penalty_weight": penalty_weight,
             "discriminator_steps": discriminator_steps,
+            "discriminator_width": discriminator_width,
+            "final_size": final_size,
         }
 
     def discriminator_loss(self, real, fake, training):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras.layers import Activation, Dense, Flatten, LeakyReLU, ReLU, Reshape
 
@@ -49,7 +51,9 @@ def dcgan_generator(image_shape: tuple[int, ...], latent_dim: int, width: int) -
     return keras.Model(latents, Activation("tanh", dtype="float32", name="tanh")(x), name="generator")
 
 
-def dcgan_discriminator(image_shape: tuple[int, ...], width: int, normalization: str | None = "batch") -> keras.Model:
+def dcgan_discriminator(
+    image_shape: tuple[int, ...], width: int, normalization: str | None = "batch", final_size: int | None = None
+) -> keras.Model:
     """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
 
     Args:
@@ -58,12 +62,14 @@ def dcgan_discriminator(image_shape: tuple[int, ...], width: int, normalization:
         normalization: ``"batch"`` (BatchNorm on all layers but the first, as in the paper), ``"spectral"`` (spectral
             normalisation of the convolutions, Miyato et al. 2018, arXiv:1802.05957; the last layer is left free to
             scale the logits) or None.
+        final_size: int, convolutions follow until height and width are at most that; odd sizes are rounded up. By
+            default, as long as both are even and at least 8: 28x28 ends with 7x7, and with 4x4 where this is 4.
 
     Returns:
         A `keras.Model` from float32 (batch, height, width, channels) to float32 logits (batch, 1).
 
     Raises:
-        ValueError: a size that does not halve at least twice, or an unknown normalization.
+        ValueError: a size that does not halve at least twice, an unknown normalization, an impossible final_size.
 
     Reference:
         Radford et al. 2015, arXiv:1511.06434, section 3.
@@ -71,6 +77,13 @@ def dcgan_discriminator(image_shape: tuple[int, ...], width: int, normalization:
     if normalization not in ("batch", "spectral", None):
         raise ValueError(f"`normalization` is 'batch', 'spectral' or None. Received: normalization={normalization!r}")
     *_, num_halvings = smallest_size(image_shape)
+    if final_size is not None:
+        if not 1 <= final_size < max(image_shape[:2]):
+            raise ValueError(
+                f"The final size is at least 1, and less than that of the images, {tuple(image_shape)}. "
+                f"Received: {final_size=}"
+            )
+        num_halvings = math.ceil(math.log2(max(image_shape[:2]) / final_size))
     spectral, batch = normalization == "spectral", normalization == "batch"
 
     def constrained(layer):
