@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from ganzoo.backend import BACKEND
 
 WORKER = Path(__file__).with_name("distribution_worker.py")
+ROOT = WORKER.parents[1]
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras distributes on TensorFlow and JAX")
@@ -19,7 +21,8 @@ def test_k18_two_devices_train_as_one(tmp_path):
     trained = {}
     for devices in ("one", "two"):
         path = tmp_path / f"{devices}.npz"
-        run = subprocess.run([sys.executable, WORKER, devices, path], capture_output=True, text=True, timeout=600)
+        command, environment = [sys.executable, WORKER, devices, path], {**os.environ, "PYTHONPATH": str(ROOT)}
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
         assert run.returncode == 0, run.stderr[-2000:]
         trained[devices] = dict(np.load(path))
     assert len(trained["one"]) > 20 and trained["one"].keys() == trained["two"].keys()
