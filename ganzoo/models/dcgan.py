@@ -22,7 +22,7 @@ class DCGAN(GAN):
         image_shape: (height, width, channels); height and width are multiples of 4, at least 16.
         latent_dim: int, length of a latent vector.
         width: int, channels at the finest level of either network.
-        spectral_norm: normalise the convolutions of the discriminator spectrally, instead of BatchNorm.
+        spectral_norm: normalise all layers of the discriminator spectrally, instead of BatchNorm.
         discriminator_width: int, in place of `width` for the discriminator.
         final_size: int, the discriminator halves until height and width are at most that, odd ones rounded up. By
             default as long as both are even and at least 8: 28x28 ends with 7x7, and with 4x4 where this is 4.

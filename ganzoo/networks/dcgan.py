@@ -60,8 +60,7 @@ def dcgan_discriminator(
         image_shape: (height, width, channels).
         width: int, channels after the first layer; twice as many at each size below.
         normalization: ``"batch"`` (BatchNorm on all layers but the first, as in the paper), ``"spectral"`` (spectral
-            normalisation of the convolutions, Miyato et al. 2018, arXiv:1802.05957; the last layer is left free to
-            scale the logits) or None.
+            normalisation of all layers, Miyato et al. 2018, arXiv:1802.05957) or None.
         final_size: int, convolutions follow until height and width are at most that; odd sizes are rounded up. By
             default, as long as both are even and at least 8: 28x28 ends with 7x7, and with 4x4 where this is 4.
 
@@ -106,7 +105,7 @@ def dcgan_discriminator(
             x = batch_normalization(f"down{i + 1}_bn")(x)
         x = LeakyReLU(0.2, name=f"down{i + 1}_relu")(x)
     x = Flatten(name="flatten")(x)
-    x = Dense(1, kernel_initializer=normal(), name="to_logit")(x)
+    x = constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x)
     return keras.Model(images, Activation("linear", dtype="float32", name="logit")(x), name="discriminator")
 
 
