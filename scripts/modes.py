@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-SAMPLES = {"ring": 2500, "grid": 2500, "stacked_mnist": 26_000}  # drawn to be counted; 2500 and 26 000 as in PacGAN
-STEPS = {"ring": 10_000, "grid": 10_000, "stacked_mnist": 10_000}
+# Drawn to be counted, stacked images, batches and latents as in PacGAN, which trains on stacked images for 100 000 steps.
+SAMPLES = {"ring": 2500, "grid": 2500, "stacked_mnist": 26_000}
+STACKED, BATCH, LATENTS, STEPS = 128_000, 64, 100, 10_000
 PUBLISHED = {  # PacGAN, arXiv:1712.04086, tables 1 to 3
     "stacked_mnist": "published: DCGAN 99.0 modes, KL 3.40; ALI 16; Unrolled GAN 48.7; VEEGAN 150; PacDCGAN2 1000",
 }
@@ -50,15 +51,15 @@ def _train(task: str, build, seed: int, data_dir: str | None) -> dict:
     from ganzoo.data import toys
 
     keras.utils.set_random_seed(seed)
-    model, num, steps = build(seed), SAMPLES[task], STEPS[task]
+    model, num = build(seed), SAMPLES[task]
     if task == "stacked_mnist":
         digits = np.asarray(data.load("mnist", data_dir=data_dir))
         rng = np.random.default_rng(seed)
-        images = np.concatenate([digits[rng.integers(len(digits), size=128_000)] for _ in range(3)], axis=-1)
+        images = np.concatenate([digits[rng.integers(len(digits), size=STACKED)] for _ in range(3)], axis=-1)
     else:
         toy = {"ring": toys.gaussian_ring, "grid": toys.gaussian_grid}[task]
         images = toy(100_000, seed=seed)
-    model.fit(images, batch_size=128, epochs=1, steps_per_epoch=steps, verbose=2)
+    model.fit(images, batch_size=BATCH, epochs=1, steps_per_epoch=STEPS, verbose=2)
     drawn = model.generate(num, seed=seed)
     if task == "stacked_mnist":
         extractor = metrics.extractor("mnist")
@@ -99,7 +100,7 @@ def _stacked(name: str):
     def build(seed: int):
         import ganzoo
 
-        return getattr(ganzoo, name)((28, 28, 3), seed=seed, dtype="mixed_bfloat16")
+        return getattr(ganzoo, name)((28, 28, 3), LATENTS, seed=seed, dtype="mixed_bfloat16")
 
     return build
 
