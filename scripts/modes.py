@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-# Drawn to be counted, stacked images, batches and latents as in PacGAN, which trains on stacked images for 100 000 steps.
+# Samples, batches, latents and stacked images are as many as in PacGAN, which trains on those for 100 000 steps.
 SAMPLES = {"ring": 2500, "grid": 2500, "stacked_mnist": 26_000}
 STACKED, BATCH, LATENTS, STEPS = 128_000, 64, 100, 10_000
 PUBLISHED = {  # PacGAN, arXiv:1712.04086, tables 1 to 3
