@@ -24,7 +24,7 @@ RECIPES = {
     "mnist": {"epochs": 10},
     "fashion_mnist": {"epochs": 14},
     "cifar10": {
-        "epochs": 24,
+        "epochs": 14,
         "widths": (64, 128, 128, 256, 256),
         "mirror": True,
         "precision": "mixed_bfloat16",

@@ -183,7 +183,7 @@ def test_quality_scores_the_plain_loop_and_the_presets_under_one_protocol(tmp_pa
 def test_modes_counts_each_variant_and_keeps_what_is_done(tmp_path, monkeypatch, capsys):
     import modes
 
-    monkeypatch.setattr(modes, "STEPS", 5)
+    monkeypatch.setattr(modes, "UPDATES", {"ring": 10, "grid": 10})
     table = modes.modes(tmp_path, ["ring", "grid"], ["gan", "dcgan", "wgan_gp"], 2, None)
     assert {task: list(rows) for task, rows in table.items()} == {t: ["gan", "wgan_gp"] for t in ("ring", "grid")}
     assert all(len(numbers["modes"]) == 2 for rows in table.values() for numbers in rows.values())

@@ -15,9 +15,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
-from ganzoo import plot, presets, weights
+from ganzoo import layers, plot, presets, weights
 from ganzoo.data.preprocessing import check_images, to_float
 from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_images
@@ -60,14 +60,14 @@ def build_classifier(
     exact = {"dtype": "float32"}
     inner = {"dtype": dtype}
     images = keras.Input(image_shape, name="images", dtype="float32")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale", **exact)(images)
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale", **exact)(images)
     for i, (width, (kernel, stride)) in enumerate(zip(widths, _KERNELS_AND_STRIDES, strict=True), start=1):
         conv = {"padding": "same", "use_bias": False, "data_format": "channels_last"}
         x = layers.Conv2D(width, kernel, stride, name=f"conv{i}", **conv, **inner)(x)
         x = layers.BatchNormalization(axis=-1, name=f"norm{i}", **inner)(x)
-        x = layers.ReLU(name=f"relu{i}", **inner)(x)
+        x = keras.layers.ReLU(name=f"relu{i}", **inner)(x)
     features = ops.mean(ops.cast(x, "float32"), axis=(1, 2))
-    logits = layers.Dense(num_classes, name="classifier", **exact)(features)
+    logits = keras.layers.Dense(num_classes, name="classifier", **exact)(features)
     return keras.Model(images, (features, logits), name="extractor")
 
 
