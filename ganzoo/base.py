@@ -246,7 +246,8 @@ class BaseGAN(backend.StepMixin, keras.Model):
             A `keras.callbacks.History`; ``loss`` is the sum of the players' losses.
 
         Raises:
-            ValueError, TypeError: images that the model cannot train on, with the fix; before the first step.
+            ValueError, TypeError: images that the model cannot train on, with the fix; before the first step, or when
+                they come where a stream holds them later.
         """
         if unknown := sorted(set(kwargs) - {"verbose", "validation_steps", "validation_freq"}):
             raise ValueError(f"fit of a GAN does not take {unknown}: see help(ganzoo.GAN.fit).")
@@ -272,9 +273,10 @@ class BaseGAN(backend.StepMixin, keras.Model):
                 validation_data, validation_batch_size, allow_nonnegative, default=batch_size
             )
         kwargs.update(epochs=epochs, shuffle=False, initial_epoch=initial_epoch)
-        if skip:
-            return self._fit_from_mid_epoch(feed, skip, callbacks, **kwargs)
-        return super().fit(feed, callbacks=callbacks, **kwargs)
+        with feed.own_errors():
+            if skip:
+                return self._fit_from_mid_epoch(feed, skip, callbacks, **kwargs)
+            return super().fit(feed, callbacks=callbacks, **kwargs)
 
     def _resume(self, callbacks, settings: dict, feed: Feed) -> tuple[int, int] | None:
         """The epoch to begin with, and how many of its steps are done already, by a callback that knows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import threading
@@ -28,6 +29,7 @@ class Feed(keras.utils.PyDataset):
     def __init__(self, length: int):
         super().__init__()
         self._length, self._skip = length, 0
+        self._refused: list[Exception] = []
 
     @property
     def num_batches(self) -> int:
@@ -38,6 +40,16 @@ class Feed(keras.utils.PyDataset):
 
     def catch_up(self, steps: int) -> None:
         """Tells the feed that ``steps`` baskets of it were used before an interruption."""
+
+    @contextlib.contextmanager
+    def own_errors(self) -> Iterator[None]:
+        """Raises what the data raised as it is, where TensorFlow's pipeline made an error of its own of it."""
+        try:
+            yield
+        except Exception:
+            if self._refused:
+                raise self._refused[0] from None
+            raise
 
     def rest(self, skip: int) -> Feed:
         """What is left of an epoch after its first ``skip`` baskets: for the epoch in which a training resumes."""
@@ -133,8 +145,13 @@ class StreamFeed(Feed):
             if not self._peeking:
                 self._next, self._ready = 0, {}
                 if self._restart:
-                    self._iterator = None
+                    self._end_pass()
             self._peeking = False
+
+    def on_epoch_end(self) -> None:
+        with self._lock:
+            if self._restart and not self._peeking:  # Keras also says so before the first
+                self._end_pass()
 
     def __getitem__(self, index: int):
         with self._lock:
@@ -158,14 +175,23 @@ class StreamFeed(Feed):
         for _ in range(2):  # the second try starts a new pass
             if self._iterator is None:
                 self._iterator = iter(self._batches())
-            basket = tuple(itertools.islice(self._iterator, self._basket))
+            try:
+                basket = tuple(itertools.islice(self._iterator, self._basket))
+            except (ValueError, TypeError) as error:
+                self._refused.append(error)
+                raise
             if len(basket) == self._basket:
                 return basket
-            self._iterator = None
+            self._end_pass()
         raise ValueError(
             f"The data ran out: a training step takes {self._basket} consecutive batch(es) and one pass over the data "
             "does not hold that many. Give more data or smaller batches."
         )
+
+    def _end_pass(self) -> None:
+        iterator, self._iterator = self._iterator, None
+        if hasattr(iterator, "close"):  # a PyDataset is told
+            iterator.close()
 
 
 def make_feed(
@@ -225,8 +251,9 @@ def make_feed(
         )
 
     def batches():
-        for batch in _iterate(x):
-            yield _compact(check(_images_of(batch)))
+        with contextlib.closing(_iterate(x)) as pass_over:
+            for batch in pass_over:
+                yield _compact(check(_images_of(batch)))
 
     length = steps or _count(x) // basket
     if length == 0:
@@ -261,11 +288,11 @@ def _images_of(batch):
 def _iterate(x):
     """One pass over ready-made batches."""
     if isinstance(x, keras.utils.PyDataset):
-        if x.num_batches is None:
-            yield from (x[i] for i in itertools.count())
-            return
-        yield from (x[i] for i in range(x.num_batches))
-        x.on_epoch_end()
+        x.on_epoch_begin()
+        try:
+            yield from (x[i] for i in (itertools.count() if x.num_batches is None else range(x.num_batches)))
+        finally:
+            x.on_epoch_end()
     elif _is_tf_dataset(x):
         yield from x.as_numpy_iterator()
     else:

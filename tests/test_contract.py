@@ -51,6 +51,42 @@ def as_loader(images):
     return torch.utils.data.DataLoader(data, batch_size=8, shuffle=True)
 
 
+class Told(keras.utils.PyDataset):
+    """Counts Keras' hooks, and gives other batches after each of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = self.ended = 0
+        self.given = []
+
+    num_batches = 7
+
+    def __getitem__(self, i):
+        self.given.append((self.begun, self.ended, i))
+        return np.full((4, 16, 16, 1), i, "uint8")
+
+    def on_epoch_begin(self):
+        self.begun += 1
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+
+def test_a_py_dataset_is_told_where_its_epochs_begin_and_end(name):
+    data, model = Told(), tiny(name)
+    model.fit(data, epochs=3, verbose=0)
+    assert (data.begun, data.ended) == (3, 3)
+    taken = data.num_batches // model.discriminator_steps * model.discriminator_steps
+    assert sorted(set(data.given)) == [(k + 1, k, i) for k in range(3) for i in range(taken)]
+
+
+def test_a_bad_batch_later_in_a_stream_is_the_same_clear_error(name):
+    model = tiny(name)
+    good = [np.zeros((4, 16, 16, 1), "uint8")] * 4 * model.discriminator_steps
+    with pytest.raises(ValueError, match=r"Received: .*3\)"):
+        model.fit([*good, *[np.zeros((4, 16, 16, 3), "uint8")] * model.discriminator_steps], verbose=0)
+
+
 @pytest.mark.parametrize("kind", ["array", "tf.data", "PyDataset", "DataLoader"])
 def test_fit_takes(name, kind, images):
     model = tiny(name)
