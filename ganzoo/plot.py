@@ -233,6 +233,33 @@ def scatter(samples: Any, limit: float | None = None, title: str = "") -> Figure
     return figure
 
 
+def drawable(sample_shape: Sequence[int]) -> bool:
+    """Whether `save_samples` can draw samples of that shape: images of 1 or 3 channels, vectors of 1 or 2 numbers."""
+    return (len(sample_shape), sample_shape[-1]) in ((3, 1), (3, 3), (1, 1), (1, 2))
+
+
+def save_samples(
+    path: str | os.PathLike, model: Any, num: int | None, seed: int, title: str = "", **sheet: Any
+) -> Path:
+    """Draws samples of a model as a PNG: a sheet of images (64, unless `num` says), or a `scatter` of points (2000).
+
+    Args:
+        path: Where to; its folder must exist.
+        model: A `GAN` whose `image_shape` is `drawable`.
+        num: Samples.
+        seed: Of the latents.
+        title: Over the points.
+        **sheet: `columns` and `scale` of `save_png`.
+
+    Returns:
+        The path written.
+    """
+    if len(model.image_shape) == 3:
+        return save_png(path, model.generate(num or 64, seed=seed), **sheet)
+    figure = scatter(model.generate(num or 2000, seed=seed), title=title)
+    return write_beside(path, lambda file: figure.savefig(file, format="png"))
+
+
 def curves(log: Any, path: str | os.PathLike | None = None) -> Figure:
     """Draws a training log: a panel each for losses, accuracies and whatever else was logged.
 

@@ -57,7 +57,8 @@ def train(
     the same model as if it had not been interrupted (the log's row of that epoch counts the steps after it). Ctrl-C
     stops after the step that runs and loses nothing; a kill loses at most the steps since the last backup. The folder
     then holds `weights.safetensors` (float32), `model.keras` (optimizers and all), `log.csv` (a row per epoch),
-    `samples/` (a sheet of images per epoch), `samples.png` (64 images of the final model) and `training.json` (what was
+    `samples/` (a sheet of images per epoch), `samples.png` (64 images of the final model; no sheets where images have
+    other than 1 or 3 channels) and `training.json` (what was
     trained, how and on what, and the alarms of `ganzoo.callbacks.HealthMonitor`). Where ganzoo has an extractor for the
     data, each row of the log holds the Frechet distance of 2000 images to as many of the training images, and
     `best.safetensors` the weights of the epoch in which it was least.
@@ -119,7 +120,7 @@ def train(
                 *([_Health(folder, images)] if len(images) >= LEAST_IMAGES else []),
                 *_quality(folder, record, extractor, images),
                 keras.callbacks.CSVLogger(folder / LOG, append=True),
-                SampleGrid(folder / SAMPLES, every=sample_every),
+                *([SampleGrid(folder / SAMPLES, every=sample_every)] if plot.drawable(images.shape[1:]) else []),
                 backup,  # after these: an epoch is done when its row and sheet are there
                 stop,
             ],
@@ -247,8 +248,7 @@ class _Health(HealthMonitor):
         self._raise_if_diverged()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if not all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in self.model.weights):
-            self._alarm("not a number", "a weight is not finite")
+        super().on_epoch_end(epoch, logs)
         self._raise_if_diverged()
 
     def _raise_if_diverged(self) -> None:
@@ -257,8 +257,9 @@ class _Health(HealthMonitor):
 
     def _alarm(self, kind: str, message: str) -> None:
         super()._alarm(kind, message)
-        record = read_record(self._folder)
-        record.setdefault("alarms", []).append({"step": self._step, "kind": kind})
+        record, alarm = read_record(self._folder), {"step": self._step, "kind": kind}
+        if alarm not in record.setdefault("alarms", []):  # a resumed training can come to the same step again
+            record["alarms"].append(alarm)
         _write_record(self._folder, record)
 
 
@@ -398,7 +399,8 @@ def _finish(folder: Path, model: GAN, record: dict[str, Any]) -> None:
     beside = folder / f"part.{MODEL}"  # Keras wants the suffix
     model.save(beside)
     os.replace(beside, folder / MODEL)
-    plot.save_png(folder / SHEET, model.generate(64, seed=0))
+    if plot.drawable(model.image_shape):
+        plot.save_samples(folder / SHEET, model, None, seed=0)
     _once_per_epoch(folder / LOG)
     steps = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     today = time.strftime("%Y-%m-%d", time.gmtime())

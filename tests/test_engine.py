@@ -111,6 +111,83 @@ def test_n03_each_critic_step_sees_new_images(images):
     assert len(np.unique(seen.reshape(80, -1), axis=0)) == len(np.unique(images[:80].reshape(80, -1), axis=0))
 
 
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+def with_linear_discriminator(model, **kwargs):
+    """A model of vectors whose discriminator is x @ (3, 4) + .5, and the images, logits and losses to try it on."""
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="discriminator")
+    network.set_weights([np.array([[3.0], [4.0]]), np.array([0.5])])
+    gan = model((2,), latent_dim=4, generator=small_generator(), discriminator=network, **kwargs)
+    real, fake = (np.random.default_rng(seed).normal(size=(6, 2)).astype("float32") for seed in (0, 1))
+    logits = [x @ np.array([3.0, 4.0]) + 0.5 for x in (real, fake)]
+    numbers = [gan.discriminator_loss(ops.convert_to_tensor(real), ops.convert_to_tensor(fake), True)]
+    numbers.append(gan.generator_loss(ops.convert_to_tensor(fake), True))
+    return logits, [float(ops.convert_to_numpy(number)) for number in numbers]
+
+
+def small_generator():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="generator")
+
+
+@pytest.mark.parametrize("minimax", [False, True])
+def test_losses_of_the_original_gan(minimax):
+    (real, fake), (d_loss, g_loss) = with_linear_discriminator(ganzoo.VanillaGAN, minimax=minimax)
+    assert d_loss == pytest.approx(np.mean(softplus(-real)) + np.mean(softplus(fake)), rel=1e-5)
+    assert g_loss == pytest.approx(-np.mean(softplus(fake)) if minimax else np.mean(softplus(-fake)), rel=1e-5)
+
+
+@pytest.mark.parametrize(("arguments", "weight"), [({}, 10.0), ({"penalty_weight": 0.5}, 0.5)])
+def test_l01_losses_of_wgan_gp(arguments, weight):
+    (real, fake), (d_loss, g_loss) = with_linear_discriminator(ganzoo.WGANGP, **arguments)
+    penalty = (5.0 - 1.0) ** 2  # the critic's gradient is (3, 4) everywhere
+    assert d_loss == pytest.approx(np.mean(fake) - np.mean(real) + weight * penalty, rel=1e-5)
+    assert g_loss == pytest.approx(-np.mean(fake), rel=1e-5)
+
+
+def test_n01_losses_of_dcgan_take_real_and_generated_images_as_batches_of_their_own():
+    model = tiny(width=8)
+    rng = np.random.default_rng(0)
+    real, fake = (ops.convert_to_tensor(x) for x in rng.uniform(-1, 1, (2, 8, 16, 16, 1)).astype("float32"))
+    fake = fake * 0.1 + 0.8  # other statistics than the real images'
+    loss = float(ops.convert_to_numpy(model.discriminator_loss(real, fake, True)))
+    apart = [ops.convert_to_numpy(model.discriminator(x, training=True)) for x in (real, fake)]
+    whole = ops.convert_to_numpy(model.discriminator(ops.concatenate([real, fake]), training=True))
+    assert loss == pytest.approx(np.mean(softplus(-apart[0])) + np.mean(softplus(apart[1])), rel=1e-4)
+    assert abs(loss - np.mean(softplus(-whole[:8])) - np.mean(softplus(whole[8:]))) > 1e-2
+    g_loss = float(ops.convert_to_numpy(model.generator_loss(fake, True)))
+    assert g_loss == pytest.approx(np.mean(softplus(-apart[1])), rel=1e-4)
+
+
+@pytest.mark.parametrize("model", [ganzoo.DCGAN, ganzoo.WGANGP])
+def test_n02_every_update_draws_latents_of_its_own(model, images):
+    gan, drawn = tiny(model), []
+    draw = gan.latents
+
+    def latents(num):
+        drawn.append(draw(num))
+        return drawn[-1]
+
+    gan.latents = latents
+    gan.compile(run_eagerly=True)
+    gan.fit(images, batch_size=8, steps_per_epoch=2, verbose=0)
+    drawn = np.stack([ops.convert_to_numpy(z) for z in drawn])
+    assert len(drawn) == 2 * (gan.discriminator_steps + 1)
+    assert len(np.unique(drawn.reshape(-1, drawn.shape[-1]), axis=0)) == drawn.shape[0] * drawn.shape[1]
+
+
+def test_k34_batch_statistics_and_power_iterations_move_in_training(images):
+    for arguments in ({}, {"spectral_norm": True}):
+        model = tiny(**arguments)
+        networks = (model.generator, model.discriminator)
+        states = [[v for v in network.non_trainable_variables if "seed" not in v.path] for network in networks]
+        before = [values(state) for state in states]
+        model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0)
+        for state, old in zip(states, before):
+            assert state and all(not np.array_equal(a, b) for a, b in zip(values(state), old))
+
+
 def test_eager_and_compiled_steps_agree(images):
     results = []
     for eager in (True, False):

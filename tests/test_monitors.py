@@ -124,6 +124,17 @@ def test_after_not_a_number_the_last_good_state_is_back():
     assert all(np.isfinite(ops.convert_to_numpy(v)).all() for v in gan.variables)
 
 
+def test_not_a_number_between_two_looks_is_seen_at_the_end_of_the_epoch():
+    points = toys.gaussian_ring(64 * 20, seed=0)
+    monitor, gan = HealthMonitor(points[:256], every=1000), ring_gan()
+    before = [ops.convert_to_numpy(v).copy() for v in gan.generator.weights]
+    gan.compile({"discriminator": SGD(1e30), "generator": SGD(1e30)})
+    history = gan.fit(points, batch_size=64, epochs=5, verbose=0, callbacks=[monitor])
+    assert [alarm[:2] for alarm in monitor.alarms] == [(20, "not a number")] and len(history.epoch) == 1
+    for old, v in zip(before, gan.generator.weights):  # there was no look: the state of the begin is back
+        np.testing.assert_array_equal(old, ops.convert_to_numpy(v))
+
+
 def test_a_critics_gradient_does_not_vanish(images):
     monitor = HealthMonitor(images[:16], every=1)
     keras.utils.set_random_seed(7)

@@ -422,6 +422,24 @@ def test_a_training_goes_on_as_it_was_begun_whatever_extractors_there_are_now(zo
         ganzoo.train("dcgan-toy", tmp_path / "run", verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("preset", "data"),
+    [
+        ("gan-toy", lambda: ganzoo.data.gaussian_ring(64, seed=0)),
+        ("dcgan-toy", lambda: toy_images(shape=(16, 16, 4))),
+    ],
+)
+def test_points_and_images_of_four_channels_are_trained_to_the_end(preset, data, zoo, tmp_path):
+    folder, images = tmp_path / "run", data()
+    if preset == "gan-toy":
+        preset, text = tmp_path / "gan-toy.yaml", RECIPE.format(data=zoo / "toy.npz", epochs=1)
+        preset.write_text(text.replace("model: dcgan", "model: gan").replace(", width: 4", ""))
+    model = ganzoo.train(preset, folder, data=images, epochs=1, verbose=0)
+    assert training.read_record(folder)["finished"] and model.image_shape == images.shape[1:]
+    drawn = images.ndim == 2  # points are scattered; there is no picture of four channels
+    assert (folder / "samples.png").is_file() == drawn == (folder / "samples" / "epoch_0001.png").is_file()
+
+
 def test_a_training_that_diverges_is_an_error_that_names_the_remedy(zoo, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "HEALTH_STEPS", 1000)  # no look at all: the epoch's end sees it
     text = RECIPE.format(data=zoo / "toy.npz", epochs=40).replace("2e-3", "1e30")

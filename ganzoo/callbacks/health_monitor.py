@@ -37,8 +37,8 @@ class HealthMonitor(keras.callbacks.Callback):
 
     Each look takes the same real images and the same latents, and measures, on the generator in training:
 
-    - *not a number*: an image or a logit is not finite. Training stops, and the model is put back to the state of the
-      last look at which everything was finite.
+    - *not a number*: an image or a logit is not finite, or at the end of an epoch a weight. Training stops, and the
+      model is put back to the state of the last look at which everything was finite, or of the begin.
     - *vanishing gradients*: the generator's loss moves by less than `least_gradient` (.02) where the discriminator's
       logit moves by 1, while the discriminator tells real from fake more than 95 % of the time. With the
       non-saturating loss and with a critic that number stays near 1.
@@ -123,15 +123,20 @@ class HealthMonitor(keras.callbacks.Callback):
         if self._step // self.every > before // self.every and not self.model.stop_training:
             self._look()
 
+    def on_epoch_end(self, epoch, logs=None):
+        finite = all(np.isfinite(ops.convert_to_numpy(weight)).all() for weight in self.model.weights)
+        if not finite and not self.model.stop_training:
+            self._diverged("a weight")
+
+    def _diverged(self, what: str) -> None:
+        self._alarm("not a number", f"{what} is not finite; training stops, the last good state is back")
+        self._restore()
+        self.model.stop_training = True
+
     def _look(self) -> None:
         measured = self._measured()
         if measured is None:
-            self._alarm(
-                "not a number", "an image or a logit is not finite; training stops, the last good state is back"
-            )
-            self._restore()
-            self.model.stop_training = True
-            return
+            return self._diverged("an image or a logit")
         self.looks.append({"step": self._step, **measured})
         self._keep()
         apart, gradient, diversity = (measured[name] for name in ("told_apart", "gradient", "diversity"))

@@ -60,7 +60,7 @@ class SampleGrid(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._epochs = self._drawn = 0
         shape = self.model.image_shape
-        if (len(shape), shape[-1]) not in ((3, 1), (3, 3), (1, 1), (1, 2)):
+        if not plot.drawable(shape):
             raise ValueError(
                 "SampleGrid draws images of 1 or 3 channels and points in 1 or 2 dimensions: leave it out. "
                 f"Received: a model with image_shape={shape}"
@@ -87,13 +87,8 @@ class SampleGrid(keras.callbacks.Callback):
 
     def _draw(self) -> None:
         path = self.directory / f"epoch_{self._epochs:04d}.png"
-        if len(self.model.image_shape) == 3:
-            images = self.model.generate(self.num_images or 64, seed=self.seed)
-            plot.save_png(path, images, columns=self.columns, scale=self.scale)
-        else:
-            samples = self.model.generate(self.num_images or 2000, seed=self.seed)
-            figure = plot.scatter(samples, title=f"epoch {self._epochs}")
-            plot.write_beside(path, lambda file: figure.savefig(file, format="png"))
+        options = {"title": f"epoch {self._epochs}", "columns": self.columns, "scale": self.scale}
+        plot.save_samples(path, self.model, self.num_images, self.seed, **options)
         self._drawn = self._epochs
 
     def _sheets(self) -> list[Path]:

@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -188,9 +189,10 @@ class Protocol:
     def id(self, dataset: str, reference: Reference, weights: str) -> str:
         """All that moves a number, in one line."""
         name = Path(dataset).name if Path(dataset).exists() else dataset
+        split = "all" if reference.same_as_train else "test"
         return (
-            f"{self.name}-v{VERSION}/{name}-test{self.num_images}-{reference.content}/{reference.extractor.id}/uint8/k{K}/"
-            f"{weights}/fakes{self.num_images}x{self.num_seeds}"
+            f"{self.name}-v{VERSION}/{name}-{split}{self.num_images}-{reference.content}/{reference.extractor.id}/uint8/"
+            f"k{K}/{weights}/fakes{self.num_images}x{self.num_seeds}"
         )
 
 
@@ -365,10 +367,20 @@ def _samples(source: str | Path | GAN, protocol: Protocol, weights: str) -> Iter
     if isinstance(source, (str, Path)) and weights == "raw":
         raise ValueError("A preset holds the averaged generator alone: give the model. Received: weights='raw'")
     model: Any = presets.load(str(source), dtype="float32") if isinstance(source, (str, Path)) else source
-    averaged = weights == "ema"
-    return (
-        (model.generate(protocol.num_images, seed=seed, averaged=averaged), model) for seed in range(protocol.num_seeds)
-    )
+    draw = functools.partial(_drawn, model, protocol.num_images, weights == "ema")
+    return ((draw(seed), model) for seed in range(protocol.num_seeds))
+
+
+def _drawn(model: Any, num: int, averaged: bool, seed: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The images hold NaN", category=RuntimeWarning)
+        try:
+            return model.generate(num, seed=seed, averaged=averaged)
+        except RuntimeWarning:
+            raise ValueError(
+                "The generator has diverged: give a model from before that, a backup or an earlier checkpoint. "
+                "Received: a model that draws NaN"
+            ) from None
 
 
 def _images_of_file(path: Path, num_images: int) -> np.ndarray:
