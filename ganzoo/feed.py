@@ -6,7 +6,7 @@ import contextlib
 import copy
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import keras
 import numpy as np
@@ -190,8 +190,8 @@ class StreamFeed(Feed):
 
     def _end_pass(self) -> None:
         iterator, self._iterator = self._iterator, None
-        if hasattr(iterator, "close"):  # a PyDataset is told
-            iterator.close()
+        if isinstance(iterator, Generator):
+            iterator.close()  # which tells a PyDataset
 
 
 def make_feed(

@@ -87,8 +87,8 @@ class SampleGrid(keras.callbacks.Callback):
 
     def _draw(self) -> None:
         path = self.directory / f"epoch_{self._epochs:04d}.png"
-        options = {"title": f"epoch {self._epochs}", "columns": self.columns, "scale": self.scale}
-        plot.save_samples(path, self.model, self.num_images, self.seed, **options)
+        title, sheet = f"epoch {self._epochs}", {"columns": self.columns, "scale": self.scale}
+        plot.save_samples(path, self.model, self.num_images, self.seed, title, **sheet)
         self._drawn = self._epochs
 
     def _sheets(self) -> list[Path]:
