@@ -87,8 +87,10 @@ class SampleGrid(keras.callbacks.Callback):
 
     def _draw(self) -> None:
         path = self.directory / f"epoch_{self._epochs:04d}.png"
-        title, sheet = f"epoch {self._epochs}", {"columns": self.columns, "scale": self.scale}
-        plot.save_samples(path, self.model, self.num_images, self.seed, title, **sheet)
+        title = f"epoch {self._epochs}"
+        plot.save_samples(
+            path, self.model, self.num_images, self.seed, title=title, columns=self.columns, scale=self.scale
+        )
         self._drawn = self._epochs
 
     def _sheets(self) -> list[Path]:
