@@ -301,6 +301,18 @@ def test_path_length_of_a_linear_generator_is_the_mean_squared_speed():
     assert length == pytest.approx(np.mean(np.arccos(cosine) ** 2) * np.sum(matrix**2), rel=0.06)
 
 
+@pytest.mark.parametrize("dim", [2, 5])
+def test_path_length_on_the_sphere_is_the_mean_squared_chord(dim):
+    # A step of epsilon turns the latent by epsilon times the angle between the ends, wherever on the path it is.
+    ends = np.random.default_rng(3).standard_normal((2, 2000, dim))
+    ends /= np.linalg.norm(ends, axis=2, keepdims=True)
+    angles = 2 * np.arctan2(np.linalg.norm(ends[0] - ends[1], axis=1), np.linalg.norm(ends[0] + ends[1], axis=1))
+    chords = 2 * np.sqrt(dim) * np.sin(0.01 * angles / 2)
+    options = dict(num_samples=2000, trim=0, seed=3, epsilon=0.01)
+    length = metrics.perceptual_path_length(lambda z: z, lambda x: x, dim, **options)
+    assert length == pytest.approx(np.mean(chords**2) / 0.01**2, rel=1e-4)
+
+
 def test_path_length_is_trimmed_seeded_and_does_not_depend_on_the_batch_size():
     def jump(z):
         return np.where(z[:, :1] > 0, 1.0, 0.0) + z

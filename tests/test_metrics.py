@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import runpy
@@ -421,6 +422,20 @@ def test_evaluate_reports_mean_and_spread_over_the_seeds(toy_protocol):
 
 
 @pytest.mark.backend_free
+def test_a_protocol_says_which_split_the_reals_are_of(toy_protocol):
+    path, split = toy_protocol / "samples.npz", dataclasses.replace(SMALL, split="train")
+    np.savez(path, images=pictures(3, 100))
+    measured = {metric["name"]: metric for metric in metrics.evaluate(path, "mnist", protocol=split)}
+    expected = metrics.score(pictures(3, 100), Reference(Pixels(), protocol.some_of(pictures(0, 300), 100)))
+    assert {name: metric["value"] for name, metric in measured.items()} == expected
+    assert measured["coverage"]["protocol"].startswith("small-v1/mnist-train100-")
+    literature = metrics.PROTOCOLS["literature"]
+    assert (literature.split, literature.num_images, literature.extractor) == ("train", 50_000, "inception")
+    with pytest.raises(ValueError, match="split='validation'"):
+        metrics.Protocol("mine", ("frechet",), split="validation")
+
+
+@pytest.mark.backend_free
 def test_a_diverged_generator_is_refused_rather_than_scored(toy_protocol, monkeypatch):
     images = np.full((100, 4, 4, 1), np.nan, "float32")
     monkeypatch.setattr(Generator, "generate", lambda self, num, seed, averaged=True: to_uint8(images))
@@ -464,6 +479,7 @@ def test_everything_that_moves_a_number_is_in_the_protocols_id(toy_protocol):
         identity(weights="raw"),
         identity(extractor=other),
         identity(protocol=metrics.Protocol("other", ("frechet",), 100, 3)),
+        identity(protocol=dataclasses.replace(SMALL, split="train")),
     }
     coarse = Generator()
     coarse.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
@@ -471,7 +487,7 @@ def test_everything_that_moves_a_number_is_in_the_protocols_id(toy_protocol):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(protocol, "_real", lambda dataset, split, data_dir, image_shape: pictures(2, 120))
         ids.add(identity())
-    assert len(ids) == 8
+    assert len(ids) == 9
     raw, ema = (metrics.evaluate(Generator(), "mnist", protocol=SMALL, weights=w)[0] for w in ("raw", "ema"))
     assert raw["value"] > 2 * ema["value"]
 

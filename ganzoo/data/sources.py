@@ -347,7 +347,7 @@ def _read_images(files: list[Path], images: np.ndarray, mode: str) -> dict[int, 
 
 
 def progress(items: Iterable, total: int, what: str) -> Iterable:
-    """A bar on a terminal, for what takes longer than a second."""
+    """A bar on a terminal, for what takes longer than a second; one inside another goes when it is full."""
     from tqdm import tqdm
 
-    return tqdm(items, total=total, desc=what, delay=1, disable=None)
+    return tqdm(items, total=total, desc=what, delay=1, disable=None, leave=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_pair
 
 __all__ = ["kernel_distance"]
@@ -50,7 +51,8 @@ def kernel_distance(real_features: np.ndarray, fake_features: np.ndarray) -> flo
 
 def _kernel_sum(a: np.ndarray, b: np.ndarray, diagonal: bool = True) -> float:
     total = 0.0
-    for start in range(0, len(a), _CHUNK_ROWS):
+    starts = range(0, len(a), _CHUNK_ROWS)
+    for start in progress(starts, len(starts), "Kernel distance"):
         base = a[start : start + _CHUNK_ROWS] @ b.T
         base /= a.shape[1]
         base += 1

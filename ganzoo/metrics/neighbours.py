@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_pair
 
 __all__ = ["authenticity", "nearest_neighbours", "prdc"]
@@ -140,7 +141,8 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np
     a, b = a - centre, b - centre
     squares = np.einsum("ij,ij->i", b, b)
     size = max(1, _CHUNK_BYTES // (8 * len(b)))
-    for start in range(0, len(a), size):
+    starts = range(0, len(a), size)
+    for start in progress(starts, len(starts), "Neighbours"):
         rows = slice(start, min(start + size, len(a)))
         distances = a[rows] @ b.T
         distances *= -2

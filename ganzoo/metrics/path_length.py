@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ganzoo.data.sources import progress
+
 __all__ = ["perceptual_path_length", "slerp"]
 
 
@@ -59,7 +61,8 @@ def perceptual_path_length(
     rng, lengths = np.random.default_rng(seed), []
     begins, ends = rng.standard_normal((2, num_samples, latent_dim))
     places = rng.random((num_samples, 1))
-    for start in range(0, num_samples, batch_size):
+    starts = range(0, num_samples, batch_size)
+    for start in progress(starts, len(starts), "Path length"):
         z1, z2, t = (x[start : start + batch_size] for x in (begins, ends, places))
         num = len(t)
         points = np.concatenate([slerp(z1, z2, t), slerp(z1, z2, t + epsilon)]).astype("float32")

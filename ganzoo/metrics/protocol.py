@@ -7,7 +7,8 @@ Common to all of them:
 - Features and logits: of the bundled classifier of the data set (`ganzoo.metrics.extractor`), unless the protocol names
   another extractor. Its hash is part of the protocol's id.
 - Reals: `num_images` of the test split, as many as there are fakes, which neither the generator nor the extractor has
-  been trained on. Authenticity alone looks at the training split: it asks whether a fake is a copy.
+  been trained on; of the training split where the protocol follows a convention of the literature. Authenticity always
+  looks at the training split: it asks whether a fake is a copy.
 """
 
 from __future__ import annotations
@@ -172,9 +173,10 @@ class Protocol:
         num_images: Fakes, and reals to compare them with.
         num_seeds: Samples of fakes. The spread over them comes from the latents alone, not from the training.
         extractor: Name of an extractor; by default the data set's own.
+        split: Of the data set, "test" or "train": where the reals come from.
 
     Raises:
-        ValueError: A metric that there is not.
+        ValueError: A metric or a split that there is not.
     """
 
     name: str
@@ -182,14 +184,17 @@ class Protocol:
     num_images: int = 10_000
     num_seeds: int = 5
     extractor: str | None = None
+    split: str = "test"
 
     def __post_init__(self) -> None:
         _check_metrics(self.metrics)
+        if self.split not in ("test", "train"):
+            raise ValueError(f'Reals are of the split "test" or "train". Received: split={self.split!r}')
 
     def id(self, dataset: str, reference: Reference, weights: str) -> str:
         """All that moves a number, in one line."""
         name = Path(dataset).name if Path(dataset).exists() else dataset
-        split = "all" if reference.same_as_train else "test"
+        split = "all" if reference.same_as_train else self.split
         return (
             f"{self.name}-v{VERSION}/{name}-{split}{self.num_images}-{reference.content}/{reference.extractor.id}/uint8/"
             f"k{K}/{weights}/fakes{self.num_images}x{self.num_seeds}"
@@ -210,6 +215,8 @@ PROTOCOLS = {
         Protocol("standard", _MAIN),
         Protocol("extended", METRICS),
         Protocol("inception", ("frechet", "kernel", "classifier"), extractor="inception"),
+        # What many papers report (Karras et al. 2019, arXiv:1812.04948, table 1).
+        Protocol("literature", ("frechet", "classifier"), 50_000, extractor="inception", split="train"),
     )
 }
 
@@ -310,7 +317,7 @@ def evaluate(
     for seed, (images, model) in enumerate(progress(samples, chosen.num_seeds, "Samples")):
         if reference is None:
             read = functools.partial(_real, dataset, data_dir=data_dir, image_shape=images.shape[1:])
-            real = some_of(read("test"), chosen.num_images)
+            real = some_of(read(chosen.split), chosen.num_images)
             reference = Reference(extractor, real, functools.partial(read, "train"))
             reference.same_as_train = _is_path(dataset) and not data.sources.has_split(Path(dataset), "test")
         scores.append(_scored(Score(images, reference, model, seed), chosen.metrics))

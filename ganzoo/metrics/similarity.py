@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_images, checked_labels
 
 __all__ = ["ms_ssim", "ms_ssim_diversity"]
@@ -86,7 +87,7 @@ def ms_ssim_diversity(
     if num_pairs < 1 or batch_size < 1:
         raise ValueError(f"Counts are at least 1. Received: {num_pairs=}, {batch_size=}")
     labels = np.zeros(len(images), "int64") if labels is None else checked_labels(labels, len(images))
-    rng, means = np.random.default_rng(seed), []
+    rng, means, starts = np.random.default_rng(seed), [], range(0, num_pairs, batch_size)
     for each in np.unique(labels):
         members = np.flatnonzero(labels == each)
         if len(members) < 2:
@@ -95,7 +96,7 @@ def ms_ssim_diversity(
         second = (first + rng.integers(1, len(members), size=num_pairs)) % len(members)
         values = [
             ms_ssim(images[members[first[i : i + batch_size]]], images[members[second[i : i + batch_size]]])
-            for i in range(0, num_pairs, batch_size)
+            for i in progress(starts, len(starts), "Similarity of pairs")
         ]
         means.append(np.concatenate(values).mean())
     return float(np.mean(means))

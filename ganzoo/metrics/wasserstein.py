@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_images, checked_pair
 
 __all__ = ["patch_wasserstein_distance", "sliced_wasserstein_distance"]
@@ -47,7 +48,8 @@ def sliced_wasserstein_distance(
     directions = np.random.default_rng(seed).standard_normal((real.shape[1], num_projections))
     directions /= np.linalg.norm(directions, axis=0)
     total = 0.0
-    for start in range(0, num_projections, _CHUNK):
+    starts = range(0, num_projections, _CHUNK)
+    for start in progress(starts, len(starts), "Wasserstein distance"):
         chosen = directions[:, start : start + _CHUNK]
         difference = np.sort(real @ chosen, axis=0) - np.sort(fake @ chosen, axis=0)
         total += float(np.abs(difference).mean(axis=0).sum())
