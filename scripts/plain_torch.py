@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from tqdm import tqdm
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -225,7 +226,7 @@ def train_plain_dcgan(images: np.ndarray, epochs: int, seed: int, num_samples: i
             f"Received: images of shape {images.shape} and dtype {images.dtype}"
         )
     real = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-    for _ in range(epochs):
+    for _ in tqdm(range(epochs), desc="Plain loop", unit="epoch", disable=None):
         for chosen in torch.randperm(len(real)).split(loop.batch_size):
             if len(chosen) == loop.batch_size:
                 loop.step(real[chosen])

@@ -187,6 +187,24 @@ def test_resume_under_other_settings_is_refused_naming_them(change, named, image
         assert_same(before, state(other))
 
 
+def test_networks_of_ones_own_are_compared_layer_by_layer(images, tmp_path):
+    def discriminator(slope=0.2):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.LeakyReLU(slope)]
+        layers += [keras.layers.Lambda(lambda x: x), keras.layers.Dropout(0.1), keras.layers.Dense(1)]
+        return keras.Sequential([keras.Input((16, 16, 1)), *layers])
+
+    def train(slope, epochs):
+        model = tiny(discriminator=discriminator(slope))
+        model.fit(images[:16], batch_size=8, epochs=epochs, verbose=0, callbacks=[Backup(tmp_path / "b")])
+        return model
+
+    train(0.2, 1)
+    same = train(0.2, 2)  # Keras gives its layers other names
+    assert int(keras.ops.convert_to_numpy(same.optimizer.iterations)) == 4
+    with pytest.raises(ValueError, match=r"discriminator\.0\.3 LeakyReLU\.negative_slope: 0\.2 -> 0\.3"):
+        train(0.3, 3)
+
+
 def test_a_file_that_is_no_backup_is_refused(images, tmp_path):
     (tmp_path / "b").write_bytes(b"nonsense")
     with pytest.raises(ValueError, match="not a training backup"):

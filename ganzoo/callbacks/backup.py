@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ganzoo.networks.architecture import architecture
+
 __all__ = ["Backup"]
 
 
@@ -34,8 +36,8 @@ class Backup(keras.callbacks.Callback):
         save_freq: ``"epoch"``, or int: every so many training steps, and at the end of each epoch.
 
     Raises:
-        ValueError: in `fit`, when the model, its optimizers, or the data's batches differ from those in the file: the
-            differences are named. To start afresh, delete the file.
+        ValueError: in `fit`, when the model, a layer's settings, its optimizers, or the data's batches differ from those
+            in the file: the differences are named. To start afresh, delete the file.
 
     Example:
 
@@ -125,7 +127,9 @@ def _variables(model) -> dict:
 
 def _hyperparameters(model) -> dict:
     own = {"ema_decay": model.ema_decay, "seed": model.seed, "dtype": model.dtype_policy.name}
-    return {"model": type(model).__name__, **model.arguments, **own, "optimizer": model.optimizer_settings}
+    networks = {player: [architecture(network) for network in each] for player, each in model.players().items()}
+    own |= {"optimizer": model.optimizer_settings, "networks": networks}
+    return {"model": type(model).__name__, **model.arguments, **own}
 
 
 def _read(path: Path):
@@ -143,20 +147,19 @@ def _read(path: Path):
 
 def _refuse_differences(saved: dict, current: dict, path: Path) -> None:
     before, now = _flat(saved), _flat(current)
-    changed = [
-        f"{key}: {before.get(key)} -> {now.get(key)}"
-        for key in sorted({*before, *now})
-        if before.get(key) != now.get(key)
-    ]
+    changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+    told = [key for key in changed if not key.startswith("networks.")] or changed[:8]  # a width changes many layers
     if changed:
         raise ValueError(
             f"The training in {path} was begun under other settings, and resuming it would mix the two:\n  "
-            + "\n  ".join(changed)
+            + "\n  ".join(f"{key}: {before.get(key)} -> {now.get(key)}" for key in told)
             + "\nRestore these settings to resume, or delete the file to start afresh."
         )
 
 
 def _flat(tree, prefix: str = "") -> dict:
+    if isinstance(tree, list) and any(isinstance(each, dict) for each in tree):
+        tree = {str(i): each for i, each in enumerate(tree)}
     if not isinstance(tree, dict):
         return {prefix: tree}
     return {k: v for key, sub in tree.items() for k, v in _flat(sub, f"{prefix}.{key}" if prefix else key).items()}

@@ -21,6 +21,7 @@ from ganzoo import layers, plot, presets, weights
 from ganzoo.data.preprocessing import check_images, to_float
 from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_images
+from ganzoo.networks.architecture import architecture
 
 __all__ = ["CustomExtractor", "Extractor", "build_classifier", "extractor", "extractor_names"]
 
@@ -211,10 +212,7 @@ class CustomExtractor:
 def _digest(network: keras.Model) -> str:
     """A hash of what a network computes: its architecture, without the names, and its weights."""
     digest = hashlib.sha256()
-    for layer in network._flatten_layers():
-        config = {key: value for key, value in layer.get_config().items() if key not in ("name", "layers")}
-        config = {} if isinstance(layer, keras.Model) else config
-        digest.update(f"{type(layer).__name__} {json.dumps(config, default=str, sort_keys=True)}".encode())
+    digest.update(json.dumps(architecture(network)).encode())
     for weight in network.get_weights():
         digest.update(str(weight.shape).encode() + np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()
