@@ -36,8 +36,8 @@ class Backup(keras.callbacks.Callback):
         save_freq: ``"epoch"``, or int: every so many training steps, and at the end of each epoch.
 
     Raises:
-        ValueError: in `fit`, when the model, a layer's settings, its optimizers, or the data's batches differ from those
-            in the file: the differences are named. To start afresh, delete the file.
+        ValueError: in `fit`, when the model, a layer's settings, its optimizers, or the data's batches differ from
+            those in the file: the differences are named. To start afresh, delete the file.
 
     Example:
 
