@@ -1,15 +1,21 @@
-"""What every metric asks of its features."""
+"""What every metric asks of what it is given."""
 
 from __future__ import annotations
 
+import operator
+from typing import Any
+
 import numpy as np
 
-__all__ = ["checked_features", "checked_images", "checked_labels", "checked_pair"]
+__all__ = ["checked_count", "checked_features", "checked_images", "checked_labels", "checked_pair"]
 
 
 def checked_features(features: np.ndarray, name: str = "features") -> np.ndarray:
     """Features as float64 (n, d), or a ValueError that says what is wrong with them."""
-    features = np.asarray(features, "float64")
+    features = _as_array(features, name)
+    if features.dtype.kind in "cOSUmM":
+        raise ValueError(f"Features are real numbers. Received: {name}.dtype={features.dtype}")
+    features = features.astype("float64", copy=False)
     if features.ndim != 2 or not features.size:
         raise ValueError(f"Features are an array (n, d), n and d at least 1. Received: {name}.shape={features.shape}")
     if not np.isfinite(features).all():
@@ -45,13 +51,54 @@ def checked_labels(
 
 def checked_images(images: np.ndarray, name: str = "images") -> np.ndarray:
     """uint8 images (n, height, width, channels), or a ValueError that says what is wrong with them."""
-    images = np.asarray(images)
+    images = _as_array(images, name)
     if images.dtype != np.uint8:
         raise ValueError(
             "Metrics are defined on images as they are stored: give uint8 in [0, 255], what `generate` returns. "
-            "Round floats in [-1, 1] by np.clip(np.round((x + 1) * 127.5), 0, 255). "
-            f"Received: {name}.dtype={images.dtype}"
+            f"{_towards_uint8(images)}. Received: {name}.dtype={images.dtype}"
         )
     if images.ndim != 4 or not images.size:
         raise ValueError(f"Images are an array (n, height, width, channels). Received: {name}.shape={images.shape}")
+    if images.max() == 1:
+        raise ValueError(
+            f"Pixels run from 0 to 255; where 1 is white, multiply by 255. Received: {name} with no values but 0 and 1"
+        )
     return images
+
+
+def checked_count(value: Any, name: str, least: int = 1) -> int:
+    """A whole number as int, or a ValueError that says what it must be."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        whole = least - 1
+    if isinstance(value, (bool, np.bool_)) or whole < least:
+        raise ValueError(f"`{name}` is a whole number, at least {least}. Received: {name}={value!r}")
+    return whole
+
+
+def _towards_uint8(images: np.ndarray) -> str:
+    """How images of another dtype become uint8."""
+    if images.dtype.kind in "iu":
+        return 'Integers from 0 to 255 become it by x.astype("uint8")'
+    if images.dtype.kind == "b":
+        return 'Booleans become it by x.astype("uint8") * 255'
+    if images.dtype.kind != "f" or not images.size:
+        return "These are no images of one size"
+    low, high = float(images.min()), float(images.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "These hold NaN or infinity: leave such images out, or mend what made them"
+    if low < 0:
+        return "Floats in [-1, 1] become it by ganzoo.data.to_uint8(x)"
+    if high <= 1:
+        return "Floats in [0, 1] become it by ganzoo.data.to_uint8(2 * x - 1)"
+    return 'Floats in [0, 255] become it by np.clip(np.round(x), 0, 255).astype("uint8")'
+
+
+def _as_array(values: Any, name: str) -> np.ndarray:
+    if hasattr(values, "detach"):  # a tensor of PyTorch, perhaps of a graph or on a device
+        values = values.detach().cpu()
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(f"One array is needed, all of one shape. Received: {name}, a sequence of several") from None

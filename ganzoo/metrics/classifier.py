@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from ganzoo.metrics.checks import checked_images, checked_labels
+from ganzoo.metrics.checks import checked_count, checked_images, checked_labels
 from ganzoo.metrics.extractors import DEFAULT_WIDTHS, build_classifier
 
 __all__ = ["classification_accuracy_score", "train_classifier"]
@@ -90,7 +90,7 @@ def train_classifier(
         ValueError: images and labels that do not match, or fewer than a batch of 128.
     """
     images = checked_images(images)
-    labels = checked_labels(labels, len(images))
+    labels, epochs = checked_labels(labels, len(images)), checked_count(epochs, "epochs")
     batches = _ShiftedImages(images, labels, mirror, seed)
     if not len(batches):
         raise ValueError(f"A classifier is trained on batches of {batches.batch_size}. Received: {len(images)} images")

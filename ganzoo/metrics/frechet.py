@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -68,7 +69,13 @@ class GaussianMoments:
         return self.scatter / (self.count - 1)
 
     def distance(self, other: GaussianMoments) -> float:
-        """The Frechet distance to the Gaussian with the moments of `other`."""
+        """The Frechet distance to the Gaussian with the moments of `other`. Warns where samples are too few."""
+        if (least := min(self.count, other.count)) <= self.mean.size:
+            warnings.warn(
+                f"A covariance of {self.mean.size} features takes more samples than that, and the distance is biased "
+                f"upwards the more the fewer they are. Received: {least} samples",
+                stacklevel=2,
+            )
         return frechet_distance(self.mean, self.covariance, other.mean, other.covariance)
 
 
@@ -90,7 +97,8 @@ def frechet_distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov
         The squared distance, at least 0.
 
     Raises:
-        ValueError: if the shapes do not match, or a value is not finite, or a covariance is not symmetric.
+        ValueError: if the shapes do not match, or a value is not finite, or a covariance is not symmetric and positive
+            semi-definite.
 
     Example:
         >>> import numpy as np
@@ -110,6 +118,8 @@ def frechet_distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov
 
 def _square_root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
+    if values[0] < -1e-6 * max(values[-1], 0):
+        raise ValueError(f"A covariance is positive semi-definite. Received: an eigenvalue of {values[0]:.3g}")
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 

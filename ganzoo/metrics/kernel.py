@@ -9,7 +9,7 @@ from ganzoo.metrics.checks import checked_pair
 
 __all__ = ["kernel_distance"]
 
-_CHUNK_ROWS = 1000
+_CHUNK_ROWS = 500
 
 
 def kernel_distance(real_features: np.ndarray, fake_features: np.ndarray) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganzoo.metrics.checks import checked_features, checked_labels, checked_pair
+from ganzoo.metrics.checks import checked_count, checked_features, checked_labels, checked_pair
 from ganzoo.metrics.frechet import GaussianMoments
 
 __all__ = ["ClassifierScore", "classifier_score", "label_accuracy", "within_class_frechet_distance"]
@@ -18,12 +18,13 @@ class ClassifierScore:
         num_splits: Into how many consecutive parts of (about) equal size they are split.
 
     Example:
-        >>> ClassifierScore(4, num_splits=1).update(20 * np.eye(4)[:2]).update(20 * np.eye(4)[2:]).result()
+        >>> ClassifierScore(4, num_splits=1).update(50 * np.eye(4)[:2]).update(50 * np.eye(4)[2:]).result()
         (4.0, 0.0)
     """
 
     def __init__(self, num_samples: int, num_splits: int = 10):
-        if not 1 <= num_splits <= num_samples:
+        num_samples, num_splits = checked_count(num_samples, "num_samples"), checked_count(num_splits, "num_splits")
+        if num_splits > num_samples:
             raise ValueError(f"Each split takes at least one sample. Received: {num_samples=}, {num_splits=}")
         self._bounds = np.arange(1, num_splits + 1) * num_samples // num_splits
         self._seen, self._sums, self._negative_entropy = 0, np.zeros((num_splits, 0)), np.zeros(num_splits)
@@ -81,8 +82,8 @@ def classifier_score(logits: np.ndarray, num_splits: int = 10) -> tuple[float, f
         ValueError: fewer samples than splits, or logits that are not finite.
 
     Example:
-        >>> classifier_score(20 * np.eye(3), num_splits=1)
-        (3.0, 0.0)
+        >>> classifier_score(50 * np.eye(4), num_splits=1)
+        (4.0, 0.0)
 
     Reference: Salimans et al. 2016, arXiv:1606.03498, section 4.
     """
@@ -134,7 +135,7 @@ def within_class_frechet_distance(
 
     Example:
         >>> x, y = np.arange(8.0)[:, None], np.array([0, 1] * 4)
-        >>> within_class_frechet_distance(x, y, x + 3, y)
+        >>> round(within_class_frechet_distance(x, y, x + 3, y), 9)
         9.0
 
     Reference: Miyato and Koyama 2018, arXiv:1802.05637, section 5 ("intra FID").

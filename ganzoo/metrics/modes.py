@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganzoo.metrics.checks import checked_features, checked_labels, checked_pair
+from ganzoo.metrics.checks import checked_count, checked_features, checked_labels, checked_pair
+from ganzoo.metrics.neighbours import nearest_neighbours
 
 __all__ = ["ModeCounts", "nearest_modes", "stacked_modes"]
 
@@ -26,8 +27,7 @@ class ModeCounts:
     """
 
     def __init__(self, num_modes: int):
-        if num_modes < 1:
-            raise ValueError(f"There is at least one mode. Received: {num_modes=}")
+        num_modes = checked_count(num_modes, "num_modes")
         self.counts, self.num_samples = np.zeros(num_modes, "int64"), 0
 
     def update(self, modes: np.ndarray) -> ModeCounts:
@@ -82,9 +82,8 @@ def nearest_modes(samples: np.ndarray, centres: np.ndarray, std: float, num_stds
     samples, centres = checked_pair(samples, centres)
     if not (std > 0 and num_stds > 0):
         raise ValueError(f"`std` and `num_stds` are positive. Received: {std=}, {num_stds=}")
-    distances = np.linalg.norm(samples[:, None] - centres[None], axis=2)
-    nearest = distances.argmin(axis=1)
-    return np.where(distances.min(axis=1) <= num_stds * std, nearest, -1)
+    distances, nearest = nearest_neighbours(samples, centres)
+    return np.where(distances <= num_stds * std, nearest, -1)
 
 
 def stacked_modes(*channel_logits: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ganzoo.data.sources import progress
+from ganzoo.metrics.checks import checked_count
 
 __all__ = ["perceptual_path_length", "slerp"]
 
@@ -29,7 +30,7 @@ def perceptual_path_length(
     Args:
         generate: float32 latents (n, latent_dim) to float images in [-1, 1], unrounded: a model itself.
         features: Float images in [-1, 1] to features (n, d): what distance is measured in.
-        latent_dim: int.
+        latent_dim: int, at least 2.
         num_samples: Paths, each looked at in one place.
         epsilon: The step.
         trim: The part of the samples that is left out at either end, against few very long ones.
@@ -52,12 +53,13 @@ def perceptual_path_length(
     those of VGG16 with learned weights: numbers compare under one extractor only. Paths run on the sphere of radius
     sqrt(latent_dim), since not every generator normalises its latents.
     """
-    if not (0 < epsilon < 1 and 0 <= trim < 0.5 and num_samples >= 1):
+    if not (1e-6 <= epsilon < 1 and 0 <= trim < 0.5):
         raise ValueError(
-            f"epsilon in (0, 1), trim in [0, .5), a positive count. Received: {epsilon=}, {trim=}, {num_samples=}"
+            "`epsilon` in [1e-6, 1), less is lost in the rounding of float32 latents, and `trim` in [0, .5). "
+            f"Received: {epsilon=}, {trim=}"
         )
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` is at least 1. Received: {batch_size=}")
+    num_samples, batch_size = checked_count(num_samples, "num_samples"), checked_count(batch_size, "batch_size")
+    latent_dim = checked_count(latent_dim, "latent_dim", least=2)
     rng, lengths = np.random.default_rng(seed), []
     begins, ends = rng.standard_normal((2, num_samples, latent_dim))
     places = rng.random((num_samples, 1))
@@ -67,6 +69,8 @@ def perceptual_path_length(
         num = len(t)
         points = np.concatenate([slerp(z1, z2, t), slerp(z1, z2, t + epsilon)]).astype("float32")
         seen = np.asarray(features(np.asarray(generate(points), "float32")), "float64")
+        if seen.ndim != 2 or len(seen) != 2 * num:
+            raise ValueError(f"Features are (n, d) of n images. Received: {seen.shape} of {2 * num} images")
         lengths.append(np.sum((seen[:num] - seen[num:]) ** 2, axis=1) / epsilon**2)
     sorted_lengths = np.sort(np.concatenate(lengths))
     if not np.isfinite(sorted_lengths).all():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ganzoo.data.sources import progress
-from ganzoo.metrics.checks import checked_images, checked_labels
+from ganzoo.metrics.checks import checked_count, checked_images, checked_labels
 
 __all__ = ["ms_ssim", "ms_ssim_diversity"]
 
@@ -84,8 +84,7 @@ def ms_ssim_diversity(
     Reference: Odena, Olah and Shlens 2017, arXiv:1610.09585, section 4.2.
     """
     images = checked_images(images)
-    if num_pairs < 1 or batch_size < 1:
-        raise ValueError(f"Counts are at least 1. Received: {num_pairs=}, {batch_size=}")
+    num_pairs, batch_size = checked_count(num_pairs, "num_pairs"), checked_count(batch_size, "batch_size")
     labels = np.zeros(len(images), "int64") if labels is None else checked_labels(labels, len(images))
     rng, means, starts = np.random.default_rng(seed), [], range(0, num_pairs, batch_size)
     for each in np.unique(labels):

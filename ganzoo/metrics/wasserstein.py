@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ganzoo.data.sources import progress
-from ganzoo.metrics.checks import checked_images, checked_pair
+from ganzoo.metrics.checks import checked_count, checked_images, checked_pair
 
 __all__ = ["patch_wasserstein_distance", "sliced_wasserstein_distance"]
 
@@ -40,10 +40,10 @@ def sliced_wasserstein_distance(
     absolute distance in place of its square; Karras et al. 2018, arXiv:1710.10196, section 5.
     """
     real, fake = checked_pair(real_features, fake_features)
-    if len(real) != len(fake) or num_projections < 1:
+    num_projections = checked_count(num_projections, "num_projections")
+    if len(real) != len(fake):
         raise ValueError(
-            "Sorted values are compared one by one: as many real as fake, and at least one projection. "
-            f"Received: {len(real)} real, {len(fake)} fake, {num_projections=}"
+            f"Sorted values are compared one by one: as many real as fake. Received: {len(real)} real, {len(fake)} fake"
         )
     directions = np.random.default_rng(seed).standard_normal((real.shape[1], num_projections))
     directions /= np.linalg.norm(directions, axis=0)
@@ -82,6 +82,7 @@ def patch_wasserstein_distance(
     is the last.
     """
     real, fake = checked_images(real, "real"), checked_images(fake, "fake")
+    patches_per_image = checked_count(patches_per_image, "patches_per_image")
     if real.shape != fake.shape or min(real.shape[1:3]) < _SMALLEST:
         raise ValueError(
             f"As many real as fake images of one shape, at least {_SMALLEST} pixels high and wide. "
