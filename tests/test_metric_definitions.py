@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+
 import keras
 import numpy as np
 import pytest
 import pytorch_msssim
 import scipy.ndimage
+import scipy.spatial
 import scipy.stats
 import skimage.metrics
 import torch
@@ -326,6 +330,10 @@ def test_path_length_is_trimmed_seeded_and_does_not_depend_on_the_batch_size():
     assert metrics.perceptual_path_length(lambda z: 2 * z, lambda x: x, 4, **options) == pytest.approx(
         4 * smooth, rel=1e-3
     )
+    with pytest.raises(ValueError, match=r"\(n, d\).*\(20, 2, 2\) of 20"):
+        metrics.perceptual_path_length(lambda z: z, lambda x: x.reshape(-1, 2, 2), 4, num_samples=10)
+    with pytest.raises(ValueError, match="latent_dim=0"):
+        metrics.perceptual_path_length(lambda z: z, lambda x: x, 0)
     with pytest.raises(ValueError, match="epsilon=0"):
         metrics.perceptual_path_length(lambda z: z, lambda x: x, 4, epsilon=0)
     with pytest.raises(ValueError, match="NaN"):
@@ -355,6 +363,85 @@ def test_slerp_runs_on_the_sphere_at_even_speed():
     np.testing.assert_allclose(points[-1], np.sqrt(7) * b / np.linalg.norm(b, axis=1, keepdims=True))
     steps = np.linalg.norm(np.diff(points, axis=0), axis=2)
     np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape))
+
+
+# --- What was given is no number, image or count
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: metrics.prdc(np.eye(9), np.eye(9), k=2.5), "whole number.*k=2.5"),
+        (lambda: metrics.prdc(np.eye(9), np.eye(9), k=True), "whole number.*k=True"),
+        (lambda: metrics.prdc([[1.0], [2.0, 3.0]], np.eye(9)), "one shape.*real_features"),
+        (lambda: metrics.kernel_distance(np.eye(9) * 1j, np.eye(9)), "real numbers.*complex128"),
+        (lambda: metrics.kernel_distance(np.full((9, 2), "a"), np.eye(9)), "real numbers.*<U1"),
+        (lambda: metrics.classifier_score(np.eye(9), num_splits=2.5), "whole number.*num_splits=2.5"),
+        (lambda: metrics.ModeCounts(2.5), "whole number.*num_modes=2.5"),
+        (lambda: metrics.sliced_wasserstein_distance(np.eye(9), np.eye(9), 1.5), "whole number.*num_projections=1.5"),
+        (lambda: metrics.ms_ssim_diversity(photos(0, (9, 16, 16, 1)), num_pairs="9"), "whole number.*num_pairs='9'"),
+        (lambda: metrics.patch_wasserstein_distance(*[photos(0, (9, 16, 16, 1))] * 2, 0), "patches_per_image=0"),
+        (lambda: metrics.ms_ssim_diversity(np.zeros((9, 16, 16, 1))), r"ganzoo\.data\.to_uint8\(2 \* x - 1\)"),
+        (lambda: metrics.ms_ssim_diversity(-np.ones((9, 16, 16, 1))), r"\[-1, 1\].*ganzoo\.data\.to_uint8\(x\)"),
+        (lambda: metrics.ms_ssim_diversity(np.full((9, 16, 16, 1), 99.0)), r"\[0, 255\].*astype"),
+        (lambda: metrics.ms_ssim_diversity(np.full((9, 16, 16, 1), np.nan)), "NaN"),
+        (lambda: metrics.ms_ssim_diversity(np.full((9, 16, 16, 1), 9)), r"Integers.*astype\(.uint8.\).*int64"),
+        (lambda: metrics.ms_ssim_diversity(np.full((9, 16, 16, 1), None)), "one size.*object"),
+        (lambda: metrics.ms_ssim_diversity(np.ones((9, 16, 16, 1), "uint8")), "multiply by 255.*0 and 1"),
+        (lambda: metrics.frechet_distance([0, 0], np.eye(2), [0, 0], [[1, 2], [2, 1]]), "semi-definite.*-1"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_words(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_too_few_samples_for_a_covariance_are_told():
+    few = metrics.GaussianMoments().update(normal(20, (3, 8)))
+    with pytest.warns(UserWarning, match=r"8 features.*Received: 3 samples"):
+        few.distance(metrics.GaussianMoments().update(normal(21, (30, 8))))
+
+
+def test_a_black_sample_is_one():
+    black = np.zeros((9, 16, 16, 1), "uint8")
+    assert metrics.ms_ssim_diversity(black) == 1
+
+
+@pytest.mark.parametrize("module", ["frechet", "kernel", "labels", "modes", "neighbours", "path_length", "similarity"])
+def test_examples_give_what_they_say(module):
+    found = importlib.import_module(f"ganzoo.metrics.{module}")
+    names = {**vars(found), "ganzoo": ganzoo}
+    tests = [test for test in doctest.DocTestFinder().find(found, extraglobs=names) if test.examples]
+    tests = [test for test in tests if "ganzoo.load" not in test.examples[0].source]
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in tests:
+        runner.run(test)
+    assert tests and runner.failures == 0
+
+
+# --- Ties
+
+
+@pytest.mark.parametrize("kind", ["binary", "integers", "against itself", "copies", "one image"])
+def test_prdc_decides_ties_alike(kind):
+    rng = np.random.default_rng(22)
+    real, fake = rng.integers(0, 2 if kind == "binary" else 6, (2, 300, 8)).astype("float64")
+    if kind == "against itself":
+        fake = real
+    if kind in ("copies", "one image"):
+        real = normal(23, (300, 8)).astype("float32").astype("float64")
+        fake = real[:40].repeat(5, axis=0) if kind == "copies" else real[[7] * 300]
+    exact = scipy.spatial.distance.cdist
+    radii = [np.sort(exact(x, x), axis=1)[:, 5] for x in (real, fake)]
+    between = exact(real, fake)
+    inside = between < radii[0][:, None]
+    expected = {
+        "precision": inside.any(axis=0).mean(),
+        "recall": (between < radii[1]).any(axis=1).mean(),
+        "density": inside.sum(axis=0).mean() / 5,
+        "coverage": inside.any(axis=1).mean(),
+    }
+    assert metrics.prdc(real, fake, k=5) == pytest.approx(expected, rel=1e-12)
 
 
 # --- Is it memorising?

@@ -17,6 +17,7 @@ import pytest
 import scipy.linalg
 from PIL import Image
 
+import ganzoo
 from ganzoo import metrics, presets
 from ganzoo.data.preprocessing import to_uint8
 from ganzoo.metrics import GaussianMoments, Reference, extractors, frechet_distance, kernel_distance, prdc, protocol
@@ -353,14 +354,24 @@ def test_score_refuses_counts_that_do_not_compare(home):
 
 @pytest.mark.backend_free
 def test_features_of_the_reference_are_computed_once_per_content(home):
-    first, second, third = Pixels(), Pixels(), Pixels()
+    hashed = type("Hashed", (Pixels,), {"sha256": "0" * 64})
+    first, second, third = hashed(), hashed(), hashed()
     fresh, cached = Reference(first, pictures(0, 300)), Reference(second, pictures(0, 300))
     np.testing.assert_array_equal(fresh.features, cached.features)
     assert Reference(third, pictures(5, 300)).moments.count == 300
     for file in (home / "home" / "references").iterdir():
         file.write_bytes(file.read_bytes()[:100])
-    np.testing.assert_array_equal(Reference(Pixels(), pictures(0, 300)).features, fresh.features)
+    np.testing.assert_array_equal(Reference(hashed(), pictures(0, 300)).features, fresh.features)
     assert (first.seen, getattr(second, "seen", 0), third.seen) == (300, 0, 300)
+
+
+@pytest.mark.backend_free
+def test_features_of_what_has_no_hash_are_not_cached(home):
+    for factor in (1.0, 2.0):  # another function under the same name
+        see = metrics.CustomExtractor(lambda x, factor=factor: factor * x.mean(axis=(1, 2)), "mean")
+        expected = factor * pictures(0, 30).mean(axis=(1, 2))
+        np.testing.assert_allclose(Reference(see, pictures(0, 30)).features, expected)
+    assert not (home / "home" / "references").exists()
 
 
 @pytest.mark.backend_free
@@ -441,6 +452,9 @@ def test_a_diverged_generator_is_refused_rather_than_scored(toy_protocol, monkey
     monkeypatch.setattr(Generator, "generate", lambda self, num, seed, averaged=True: to_uint8(images))
     with pytest.raises(ValueError, match=r"diverged.*Received: a model that draws NaN"):
         metrics.evaluate(Generator(), "mnist", protocol=SMALL)
+    measured = metrics.scorer(Reference(Pixels(), pictures(1, 100)), ["frechet", "neighbours"])(Generator())
+    assert list(measured) == ["frechet_distance", "precision", "recall", "density", "coverage"]
+    assert all(np.isnan(value) for value in measured.values())  # training goes on, and no checkpoint is the best
 
 
 @pytest.mark.backend_free
@@ -518,15 +532,87 @@ def test_evaluate_scores_a_file_and_says_what_is_wrong_with_it(toy_protocol):
     for options, message in (
         ({"dataset": None}, "which data set"),
         ({"num_images": 115}, r"fewer images.*110"),
-        ({"num_seeds": 0}, r"at least 1.*num_seeds"),
+        ({"num_seeds": 0}, "at least 1.*num_seeds=0"),
         ({"protocol": "standart"}, r"'standard'.*Received: protocol='standart'"),
-        ({"weights": "average"}, '"ema" or "raw"'),
+        ({"weights": "raw"}, "one sample, and of no weights.*weights='raw'"),
+        ({"num_seeds": 3}, "one sample.*num_seeds=3"),
         ({"num_seeds": -1}, "at least 1"),
+        ({"protocol": metrics.Protocol("p", ("path",), 100)}, r"None of these.*\('path',\)"),
     ):
         with pytest.raises(ValueError, match=message):
             metrics.evaluate(path, **{"dataset": "mnist", "protocol": SMALL, **options})
-    with pytest.raises(ValueError, match="averaged generator alone"):
-        metrics.evaluate("dcgan-mnist", protocol=SMALL, weights="raw")
+    assert metrics.evaluate(pictures(3, 110), "mnist", protocol=SMALL) == measured
+    for options, message in (
+        ({"weights": "raw"}, "averaged generator alone"),
+        ({"weights": "average"}, '"ema" or "raw"'),
+        ({"num_seeds": 0}, "at least 1.*num_seeds=0"),
+        ({"num_images": 2.5}, "whole number.*num_images=2.5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            metrics.evaluate("dcgan-mnist", protocol=SMALL, **options)
+
+
+@pytest.mark.backend_free
+def test_real_images_of_another_size_are_resized_from_folders_alone_and_the_id_says_so(home):
+    from PIL import Image
+
+    small, large = pictures(1, 120), pictures(2, 120).repeat(2, axis=1).repeat(2, axis=2)
+    np.savez(home / "large.npz", images=large)
+    with pytest.raises(ValueError, match=r"same size.*\(4, 4, 1\) and \(8, 8, 1\)"):
+        metrics.evaluate(small, str(home / "large.npz"), protocol=SMALL, extractor=Pixels())
+    (home / "photos").mkdir()
+    for i, image in enumerate(large):
+        Image.fromarray(image[..., 0]).save(home / f"photos/{i}.png")
+    identity = metrics.evaluate(small, str(home / "photos"), protocol=SMALL, extractor=Pixels())[0]["protocol"]
+    assert "/uint8-lanczos4x4x1/" in identity and identity.startswith("small-v1/photos-all100-")
+
+
+@pytest.mark.backend_free
+def test_a_metric_of_ones_own_is_part_of_a_protocol(toy_protocol):
+    def brightness(score):
+        return {"brightness": score.images.mean() - score.reference.images.mean()}
+
+    mine = metrics.Protocol("mine", (brightness, "wasserstein"), num_images=100, num_seeds=2)
+    measured = {metric["name"]: metric for metric in metrics.evaluate(Generator(), "mnist", protocol=mine)}
+    real = protocol.some_of(pictures(1, 120), 100)
+    assert measured["brightness"]["values"] == [pictures(100 + i, 100).mean() - real.mean() for i in range(2)]
+    features = [Pixels().features(x) for x in (real, pictures(100, 100))]
+    expected = metrics.sliced_wasserstein_distance(*features)
+    assert measured["sliced_wasserstein_distance"]["values"][0] == pytest.approx(expected)
+    assert metrics.scorer(Reference(Pixels(), real), [brightness])(Generator()) == {
+        "brightness": measured["brightness"]["values"][0]
+    }
+
+
+@pytest.mark.backend_free
+def test_classes_that_a_generator_reaches_as_a_classifier_sees_them(home):
+    class Classifier(Pixels):
+        def features_and_logits(self, images):
+            return self.features(images), np.eye(4)[images[:, 0, 0, 0] % 2]
+
+    numbers = metrics.score(pictures(0, 100), Reference(Classifier(), pictures(1, 100)), ["classes"])
+    assert numbers["num_classes"] == 2 and numbers["class_kl"] == pytest.approx(np.log(2), rel=0.05)
+
+
+def test_path_length_of_raw_weights_is_of_the_raw_generator(home):
+    class See(Pixels):
+        def float_features(self, images):
+            return np.asarray(images).reshape(len(images), -1)
+
+    keras.utils.set_random_seed(0)
+    model = ganzoo.DCGAN((16, 16, 1), latent_dim=4, width=4)
+    for weight in model.generator.trainable_weights:
+        weight.assign(3 * weight)
+    path = metrics.Protocol("path", ("path",), num_images=10, num_seeds=1)
+    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), "uint8")
+    np.savez(home / "real.npz", images=images)
+    values = {}
+    for weights in ("ema", "raw"):
+        measured = metrics.evaluate(model, str(home / "real.npz"), protocol=path, extractor=See(), weights=weights)
+        values[weights] = measured[0]["value"]
+    draw = lambda z: keras.ops.convert_to_numpy(keras.ops.stop_gradient(model.generator(z, training=False)))  # noqa: E731
+    expected = metrics.perceptual_path_length(draw, See().float_features, 4, num_samples=protocol.PATHS)
+    assert values["raw"] == pytest.approx(expected, rel=1e-4) and values["raw"] > 2 * values["ema"]
 
 
 @pytest.mark.backend_free
@@ -594,8 +680,30 @@ def test_any_function_and_any_model_is_an_extractor():
     assert len({metrics.CustomExtractor(network, "d").id for network in shapes}) == 2
     twins = [metrics.Extractor("e", extractors.build_classifier((8, 8, 1), 3, (2, 2, 2, 2, 4))) for _ in range(2)]
     assert twins[0].id != twins[1].id
+    dense = keras.layers.Dense(2)
+
+    def network(function):
+        inputs = keras.Input((4, 4, 1))
+        return metrics.CustomExtractor(keras.Model(inputs, function(dense(keras.layers.Flatten()(inputs)))), "d")
+
+    clip, ops = keras.ops.clip, keras.ops
+    functions = [ops.relu, ops.tanh, lambda x: x * 1.0, lambda x: x * 2.0, lambda x: clip(x, 0, 1)]
+    wired = [network(function) for function in (*functions, lambda x: clip(x, 0, 2), lambda x: x + ops.relu(x))]
+    assert len({each.id for each in wired}) == len({each.sha256 for each in wired}) == len(wired)
+    assert network(ops.relu).id == wired[0].id
+    before = wired[0].id
+    dense.kernel.assign(dense.kernel + 1)
+    assert wired[0].id != before
     with pytest.raises(ValueError, match=r"features \(n, d\).*\(30, 4, 4, 1\)"):
         metrics.CustomExtractor(lambda x: x, "raw").features(images)
+    with pytest.raises(ValueError, match=r"features \(n, d\).*\(\)"):
+        metrics.CustomExtractor(lambda x: None, "none").features(images)
+    with pytest.raises(ValueError, match="one output"):
+        metrics.CustomExtractor(keras.Model(inputs, [inputs, inputs]), "two")
+    with pytest.raises(ValueError, match="a function or a model"):
+        metrics.CustomExtractor(3, "three")
+    with pytest.raises(ValueError, match="batch_size=0"):
+        metrics.CustomExtractor(lambda x: x, "raw", batch_size=0)
 
 
 def run_evaluate(monkeypatch, *arguments):

@@ -157,3 +157,77 @@ def test_health_monitor_refuses_what_it_cannot_compare_with(images):
         tiny().fit(images[:16], batch_size=8, verbose=0, callbacks=[HealthMonitor(images[:, :8, :8])])
     with pytest.raises(ValueError, match=r"\[-1, 1\]"):
         HealthMonitor(np.full((16, 8, 8, 1), 3.0))
+
+
+class Third(ganzoo.GAN):
+    """An encoder beside the two, of which a look at images and logits sees nothing."""
+
+    def __init__(self, **kwargs):
+        points = [keras.Input((n,)) for n in (2, 2, 2)]
+        networks = [keras.Model(x, keras.layers.Dense(n)(x)) for x, n in zip(points, (2, 1, 2))]
+        super().__init__(networks[0], networks[1], **kwargs)
+        self.encoder = networks[2]
+
+    def players(self):
+        return {"encoder": [self.encoder], **super().players()}
+
+    def discriminator_loss(self, real, fake, training):
+        return ops.mean(self.discriminator(fake, training=training) - self.discriminator(real, training=training))
+
+    def generator_loss(self, fake, training):
+        return -ops.mean(self.discriminator(fake, training=training))
+
+    def update(self, reals, training):
+        loss = self.minimize(lambda: ops.mean(ops.square(self.encoder(reals[0]))) * 1e30, "encoder", training)
+        return {"encoder": loss, **super().update(reals, training)}
+
+
+def test_a_third_players_weights_are_looked_at_too():
+    points = toys.gaussian_ring(64)
+    gan = Third(seed=0)
+    gan.compile({"encoder": SGD(1.0)})
+    gan.encoder.layers[-1].kernel.assign(np.eye(2))
+    before = [w.copy() for w in gan.encoder.get_weights()]
+    monitor = HealthMonitor(points[:64], every=1)
+    gan.fit(points[:64], batch_size=32, epochs=5, verbose=0, callbacks=[monitor])
+    assert [kind for _, kind, _ in monitor.alarms] == ["not a number"] and gan.stop_training
+    for old, new in zip(before, gan.encoder.get_weights()):
+        assert np.isfinite(new).all() and (monitor.looks or np.array_equal(old, new))
+
+
+@pytest.mark.skipif(keras.config.backend() == "torch", reason="Keras executes one step at a time there")
+def test_looks_are_at_the_steps_that_were_made(images):
+    model, monitor = tiny(), HealthMonitor(images[:16], every=6)
+    model.compile(steps_per_execution=4)
+    model.fit(images[:16].repeat(15, axis=0), batch_size=8, epochs=2, verbose=0, callbacks=[monitor])  # 30 steps each
+    steps = [look["step"] for look in monitor.looks]
+    assert steps == sorted(set(steps)) and steps[-1] == 60 and 30 in steps and 32 not in steps
+
+
+def test_a_monitor_begins_anew_with_another_model(images):
+    monitor = HealthMonitor(images[:16], every=1)
+    for _ in range(2):
+        model = tiny()
+        model.fit(images[:16], batch_size=8, verbose=0, callbacks=[monitor])
+        monitor._in_a_row["mode collapse"] = 3
+    assert [look["movement"] == 0 for look in monitor.looks] == [True, False, True, False]
+    model = tiny()
+    model.compile()
+    monitor.set_model(model)
+    monitor.on_train_begin()
+    assert set(monitor._in_a_row.values()) == {0}
+
+
+def test_monitors_refuse_what_they_cannot_watch(images):
+    nonnegative = np.abs(np.random.default_rng(0).random((16, 16, 16, 1), dtype="float32"))
+    with pytest.raises(ValueError, match="allow_nonnegative=True"):
+        HealthMonitor(nonnegative)
+    HealthMonitor(nonnegative, allow_nonnegative=True)
+    for options in ({"every": 2.5}, {"every": "epoch"}, {"patience": True}):
+        with pytest.raises(ValueError, match="positive integer"):
+            HealthMonitor(images[:16], **options)
+    other = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    other.compile(loss="mse")
+    with pytest.raises(ValueError, match=r"watches a ganzoo\.GAN"):
+        other.fit(images[:16] / 255.0, np.zeros((16, 1)), verbose=0, callbacks=[HealthMonitor(images[:16])])
+    assert MetricMonitor(float, every=np.int64(5)).every == 5

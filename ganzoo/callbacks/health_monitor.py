@@ -50,11 +50,13 @@ class HealthMonitor(keras.callbacks.Callback):
       differ by, and yet, over all looks in the window, not even twice as far as in one.
 
     An alarm is raised when its condition holds at `patience` looks in a row (*not a number* at once; *at chance* after
-    twice as many), and again only after the condition was gone. Alarms go to the logger "ganzoo" as warnings.
+    twice as many), and again only after the condition was gone. Alarms go to the logger "ganzoo" as warnings. Put the
+    monitor first in the list of callbacks: those before it see a state that is not finite before it is put back.
 
     Args:
         images: real images as for `fit`, at least 16; up to 256, evenly spaced, are used.
         every: int, training steps from one look to the next.
+        allow_nonnegative: as in `fit`.
         patience: int, looks.
         least_gradient, least_diversity, chance, most_movement: thresholds, see above.
 
@@ -68,7 +70,7 @@ class HealthMonitor(keras.callbacks.Callback):
     Example:
 
         >>> monitor = ganzoo.callbacks.HealthMonitor(images[:256])
-        >>> model.fit(images, epochs=20, callbacks=[monitor])
+        >>> model.fit(images, epochs=20, callbacks=[monitor, keras.callbacks.ModelCheckpoint("last.keras")])
         >>> monitor.alarms
         []
     """
@@ -79,6 +81,7 @@ class HealthMonitor(keras.callbacks.Callback):
         every: int = 100,
         patience: int = 5,
         *,
+        allow_nonnegative: bool = False,
         least_gradient: float = 0.02,
         least_diversity: float = 0.3,
         chance: float = 0.02,
@@ -89,10 +92,11 @@ class HealthMonitor(keras.callbacks.Callback):
         if len(images) < LEAST_IMAGES:
             raise ValueError(f"Give at least {LEAST_IMAGES} real images. Received: {len(images)}")
         images = images[np.linspace(0, len(images) - 1, min(len(images), 256)).astype(int)]  # may be in order of class
-        if not (every >= 1 and patience >= 1):
-            raise ValueError(f"`every` and `patience` are positive integers. Received: {every=}, {patience=}")
+        for name, value in (("every", every), ("patience", patience)):
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"`{name}` is a positive integer. Received: {name}={value!r}")
         if images.ndim == 4:
-            check_images(images, allow_nonnegative=True, name="images")
+            check_images(images, allow_nonnegative=allow_nonnegative, name="images")
             images = to_float(images)
         self.images, self.every, self.patience = images.astype("float32"), every, patience
         self.least_gradient, self.least_diversity = least_gradient, least_diversity
@@ -105,15 +109,21 @@ class HealthMonitor(keras.callbacks.Callback):
         self._in_a_row = dict.fromkeys(REMEDIES, 0)
         self._drawn: deque = deque(maxlen=patience + 1)
         self._good: list[np.ndarray] = []
+        self._watched: keras.Model | None = None
         self._begin = self._step = 0
 
     def on_train_begin(self, logs=None):
+        if not hasattr(self.model, "generator"):
+            raise ValueError(f"HealthMonitor watches a ganzoo.GAN. Received: {self.model!r}")
         if self.images.shape[1:] != self.model.image_shape:
             raise ValueError(
                 "HealthMonitor needs images as the model makes them. "
                 f"Received: {self.images.shape[1:]} for {self.model.image_shape}"
             )
-        self._keep()
+        if self.model is not self._watched:
+            self._watched, self._in_a_row = self.model, dict.fromkeys(REMEDIES, 0)
+            self._drawn.clear()
+        self._good = self._state()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = self._step = int(ops.convert_to_numpy(self.model.optimizer.iterations))
@@ -134,11 +144,14 @@ class HealthMonitor(keras.callbacks.Callback):
         self.model.stop_training = True
 
     def _look(self) -> None:
-        measured = self._measured()
+        self._step = int(ops.convert_to_numpy(self.model.optimizer.iterations))  # `batch` rounds up to whole executions
+        measured, state = self._measured(), self._state()
         if measured is None:
             return self._diverged("an image or a logit")
+        if not all(np.isfinite(array).all() for array in state):
+            return self._diverged("a weight or an optimizer's average")
         self.looks.append({"step": self._step, **measured})
-        self._keep()
+        self._good = state
         apart, gradient, diversity = (measured[name] for name in ("told_apart", "gradient", "diversity"))
         self._judge(
             "vanishing gradients",
@@ -206,8 +219,8 @@ class HealthMonitor(keras.callbacks.Callback):
     def _variables(self) -> list:
         return [*self.model.variables, *self.model.optimizer.variables]
 
-    def _keep(self) -> None:
-        self._good = [ops.convert_to_numpy(v).copy() for v in self._variables()]
+    def _state(self) -> list[np.ndarray]:
+        return [ops.convert_to_numpy(v).copy() for v in self._variables()]
 
     def _restore(self) -> None:
         for variable, value in zip(self._variables(), self._good):

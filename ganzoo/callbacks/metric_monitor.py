@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import keras
+import numpy as np
 
 __all__ = ["MetricMonitor"]
 
@@ -43,7 +44,7 @@ class MetricMonitor(keras.callbacks.Callback):
         name: str = "metric",
     ):
         super().__init__()
-        whole = isinstance(every, int) and not isinstance(every, bool) and every > 0
+        whole = isinstance(every, (int, np.integer)) and not isinstance(every, bool) and every > 0
         if every != "epoch" and not whole:
             raise ValueError(f"`every` is 'epoch' or a positive integer. Received: every={every!r}")
         self.metric, self.every, self.name = metric, every, name

@@ -20,8 +20,8 @@ from keras import ops
 from ganzoo import layers, plot, presets, weights
 from ganzoo.data.preprocessing import check_images, to_float
 from ganzoo.data.sources import progress
-from ganzoo.metrics.checks import checked_images
-from ganzoo.networks.architecture import architecture
+from ganzoo.metrics.checks import checked_count, checked_features, checked_images
+from ganzoo.networks.architecture import architecture, is_described
 
 __all__ = ["CustomExtractor", "Extractor", "build_classifier", "extractor", "extractor_names"]
 
@@ -179,15 +179,30 @@ class CustomExtractor:
             version in the name.
         batch_size: Images at a time.
 
+    Raises:
+        ValueError: `network` is neither, or gives more than one array.
+
+    What a function or a subclass of `keras.Model` computes has no hash: their features are not cached.
+
     Example:
         >>> extractor = CustomExtractor(lambda images: images.mean(axis=(1, 2)), "mean-colour-1")
         >>> metrics.evaluate("dcgan-mnist", extractor=extractor)
     """
 
     def __init__(self, network: keras.Model | Callable[[np.ndarray], np.ndarray], name: str, batch_size: int = 250):
-        self.network, self.name, self.id, self.batch_size = network, name, name, batch_size
-        if isinstance(network, keras.Model):
-            self.id = f"{name}-{_digest(network)[:8]}"
+        if not callable(network) or (isinstance(network, keras.Model) and len(network.outputs or [None]) != 1):
+            raise ValueError(f"An extractor is a function or a model of one output. Received: network={network!r}")
+        self.network, self.name, self.batch_size = network, name, checked_count(batch_size, "batch_size")
+
+    @property
+    def sha256(self) -> str | None:
+        """Of all that the network computes, as it is now; None where its own code decides."""
+        return _digest(self.network) if isinstance(self.network, keras.Model) and is_described(self.network) else None
+
+    @property
+    def id(self) -> str:
+        """The name, and of a model the begin of a hash of its layers and weights."""
+        return f"{self.name}-{_digest(self.network)[:8]}" if isinstance(self.network, keras.Model) else self.name
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Features of uint8 images (n, height, width, channels): (n, d)."""
@@ -200,13 +215,14 @@ class CustomExtractor:
 
         starts = range(0, len(images), self.batch_size)
         batches = (images[start : start + self.batch_size] for start in progress(starts, len(starts), self.name))
-        features = np.concatenate([np.asarray(see(batch)) for batch in batches])
-        if features.ndim != 2 or len(features) != len(images):
+        parts = [see(batch) for batch in batches]
+        shapes = {tuple(np.shape(part)[1:]) for part in parts}
+        if len(shapes) > 1 or len(*shapes) != 1 or sum(map(len, parts)) != len(images):
             raise ValueError(
-                f"An extractor gives features (n, d) for n images. Received: {self.name!r} gives {features.shape} for "
-                f"{len(images)} images"
+                f"An extractor gives features (n, d) for n images. Received: {self.name!r} gives "
+                f"{[tuple(np.shape(part)) for part in parts[:3]]} for batches of {self.batch_size}"
             )
-        return features
+        return np.concatenate([checked_features(part, self.name) for part in parts])
 
 
 def _digest(network: keras.Model) -> str:

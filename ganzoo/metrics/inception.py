@@ -11,6 +11,7 @@ inside, the last block takes a maximum where its paper has an average, and image
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -75,23 +76,29 @@ class Inception:
 
     Attributes:
         id: "inception-" and the begin of the hash of the weights.
-        network: From float32 (n, 299, 299, 3) in [0, 255] to (features, logits).
+        sha256: That hash.
+        network: From float32 (n, 299, 299, 3) in [0, 255] to (features, logits). Its weights are fetched when it is
+            first used.
 
     Raises:
-        WeightsError: The weights cannot be had; the message says how.
+        WeightsError: When first used: the weights cannot be had; the message says how.
         ImportError: PyTorch, which reads them, is not installed.
 
     Example:
         >>> metrics.evaluate("my-cifar10-preset", "cifar10", extractor="inception")
     """
 
-    name = "inception"
+    name, channels = "inception", 3
 
     def __init__(self, source: str | Path | None = None, batch_size: int = 50):
-        state = backend.read_torch_file(weights.locate(WEIGHTS, source or URL))
+        self.source, self.batch_size, self.sha256 = source, batch_size, WEIGHTS.sha256
+        self.id = f"inception-{self.sha256[:8]}"
+
+    @functools.cached_property
+    def network(self) -> keras.Model:
         network = build_inception()
-        load_state(network, state)
-        self.network, self.batch_size, self.id = network, batch_size, f"inception-{WEIGHTS.sha256[:8]}"
+        load_state(network, backend.read_torch_file(weights.locate(WEIGHTS, self.source or URL)))
+        return network
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Features of uint8 images (n, height, width, 3) of any size: float32 (n, 2048)."""
@@ -104,7 +111,7 @@ class Inception:
     def features_and_logits(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
         """Both, in one pass."""
         images = checked_images(images)
-        if images.shape[-1] != 3:
+        if images.shape[-1] != self.channels:
             raise ValueError(
                 "Inception was trained on RGB photographs: of grey images use a classifier of their own kind "
                 f"(ganzoo.metrics.extractor_names()). Received: images.shape={images.shape}"
