@@ -13,9 +13,9 @@ import numpy as np
 from keras import ops
 
 from ganzoo import backend
-from ganzoo.data.preprocessing import to_uint8
+from ganzoo.data.preprocessing import check_positive, to_uint8
 from ganzoo.feed import Feed, is_array, make_feed
-from ganzoo.optimizer import PlayerOptimizers
+from ganzoo.optimizer import PlayerOptimizers, deserialize, serialize
 
 __all__ = ["BaseGAN"]
 
@@ -60,8 +60,8 @@ class BaseGAN(backend.StepMixin, keras.Model):
                 "float16 gradients underflow in adversarial training, and Keras' loss scaling handles one loss only. "
                 f"Use 'mixed_bfloat16', which needs no scaling. Received: dtype={self.dtype_policy.name!r}"
             )
-        if not 0 <= ema_decay < 1:
-            raise ValueError(f"`ema_decay` must lie in [0, 1). Received: ema_decay={ema_decay}")
+        if not isinstance(ema_decay, (int, float)) or not 0 <= ema_decay < 1:
+            raise ValueError(f"`ema_decay` must lie in [0, 1). Received: ema_decay={ema_decay!r}")
         _check_seed(seed)
         self.ema_decay, self.seed = float(ema_decay), seed
         with _policy(self.dtype_policy):
@@ -84,12 +84,14 @@ class BaseGAN(backend.StepMixin, keras.Model):
     @property
     def networks(self) -> dict[str, keras.Model]:
         """The networks in training: by their player's name, or by player and network where it has several."""
-        players = self.players().items()
-        return {
-            player if len(networks) == 1 else f"{player}/{network.name}": network
-            for player, networks in players
-            for network in networks
-        }
+        found: dict[str, keras.Model] = {}
+        for player, networks in self.players().items():
+            for network in networks:
+                name = player if len(networks) == 1 else f"{player}/{network.name}"
+                if name in found:
+                    raise ValueError(f"A player's networks have different names. Received: two of the name {name!r}")
+                found[name] = network
+        return found
 
     def updates_per_step(self, player: str) -> int:
         """How often a training step moves a player's weights: what the length of a schedule depends on."""
@@ -126,7 +128,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
 
             >>> images = ganzoo.load("dcgan-mnist").generate(16, seed=0)   # uint8 (16, 28, 28, 1)
         """
-        _check_positive(n=n, batch_size=batch_size)
+        check_positive(n=n, batch_size=batch_size)
         _check_seed(seed)
         if labels is not None:
             raise ValueError(f"{type(self).__name__} knows no classes: leave `labels` out. Received: labels={labels!r}")
@@ -153,17 +155,24 @@ class BaseGAN(backend.StepMixin, keras.Model):
         Args:
             optimizer: mapping from player (``"generator"``, ``"discriminator"``) to a `keras.optimizers.Optimizer`;
                 a player left out gets the variant's default.
-            jit_compile: bool or ``"auto"``, as in Keras.
+            jit_compile: bool or ``"auto"``, as in Keras; True on TensorFlow and JAX alone.
             steps_per_execution: int, as in Keras (TensorFlow, JAX).
             run_eagerly: bool, as in Keras.
 
         Raises:
-            ValueError: an unknown player, or one optimizer object for two players.
+            ValueError: an unknown player, or one optimizer object for two players, or networks of one name.
+
+        Compiled again, a model counts its training steps on; only the optimizers begin anew.
 
         Example:
 
             >>> model.compile({"generator": keras.optimizers.Adam(1e-4), "discriminator": keras.optimizers.Adam(4e-4)})
         """
+        if jit_compile is True and keras.config.backend() == "torch":
+            raise ValueError(
+                "torch.compile does not take a training step of second derivatives and two optimizers: leave "
+                "`jit_compile` out on PyTorch. Received: jit_compile=True"
+            )
         if optimizer is not None and not isinstance(optimizer, Mapping):
             raise ValueError(
                 f"A GAN has one optimizer per player: compile({{player: optimizer}}) with the players "
@@ -175,12 +184,15 @@ class BaseGAN(backend.StepMixin, keras.Model):
         chosen = {**self.default_optimizers(), **{p: keras.optimizers.get(o) for p, o in given.items()}}
         if missing := [player for player in self.players() if chosen.get(player) is None]:
             raise ValueError(f"No optimizer for {missing}: name it in compile, or in the variant's default_optimizers.")
-        for network in self.networks.values():
+        for name, network in self.networks.items():
+            _refuse_activity_regularizers(network, name)
             _fix_seeds(network)
         composite = PlayerOptimizers({player: chosen[player] for player in self.players()})
         composite.build_players(
             {p: [v for n in networks for v in n.trainable_variables] for p, networks in self.players().items()}
         )
+        if self.compiled:  # the average goes on, and so does the order of the images
+            composite.iterations.assign(self.optimizer.iterations)
         losses = [f"{player}_loss" for player in self.players()]
         names = ["loss", *losses, *self.extra_logs, *self.evaluation_metrics]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
@@ -191,21 +203,23 @@ class BaseGAN(backend.StepMixin, keras.Model):
             run_eagerly=run_eagerly,
         )
         self.optimizer_settings = composite.settings()  # before any callback moves a learning rate
+        self._jit_compile_as_given = jit_compile
 
     def get_compile_config(self):
         if not self.compiled:
             return {}
-        optimizers = {p: keras.saving.serialize_keras_object(self.optimizer[p]) for p in self.optimizer.players}
         return {
-            "optimizer": optimizers,
-            "jit_compile": self.jit_compile,
+            "optimizer": {player: serialize(self.optimizer[player]) for player in self.optimizer.players},
+            "jit_compile": self._jit_compile_as_given,
             "steps_per_execution": self.steps_per_execution,
             "run_eagerly": self.run_eagerly,
         }
 
     def compile_from_config(self, config):
         config = dict(config)
-        optimizers = {p: keras.saving.deserialize_keras_object(o) for p, o in config.pop("optimizer").items()}
+        optimizers = {player: deserialize(o) for player, o in config.pop("optimizer").items()}
+        if keras.config.backend() == "torch":  # which has neither
+            config |= {"jit_compile": "auto", "steps_per_execution": 1}
         self.compile(optimizers, **config)
 
     def fit(
@@ -253,9 +267,19 @@ class BaseGAN(backend.StepMixin, keras.Model):
             raise ValueError(f"fit of a GAN does not take {unknown}: see help(ganzoo.GAN.fit).")
         if not self.compiled:
             self.compile()
+        for player, networks in self.players().items():
+            held = [id(v) for v in self.optimizer[player]._trainable_variables]
+            if held != [id(v) for network in networks for v in network.trainable_variables]:
+                raise ValueError(
+                    f"What is trainable of the {player} has changed since `compile`: call `compile` again. "
+                    f"Received: {len(held)} trainable weights at `compile`"
+                )
+        for name, value, least in (("epochs", epochs, 1), ("initial_epoch", initial_epoch, 0)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+                raise ValueError(f"`{name}` must be an integer, at least {least}. Received: {name}={value!r}")
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
         for callback in callbacks:
-            if not isinstance(callback, keras.callbacks.Callback):
+            if not isinstance(callback, keras.callbacks.Callback) or isinstance(callback, keras.callbacks.CallbackList):
                 raise ValueError(f"`callbacks` takes keras.callbacks.Callback objects. Received: {callback!r}")
         feed = make_feed(
             x,
@@ -270,7 +294,12 @@ class BaseGAN(backend.StepMixin, keras.Model):
         initial_epoch, skip = self._resume(callbacks, settings, feed) or (initial_epoch, 0)
         if validation_data is not None:
             kwargs["validation_data"] = self._evaluation_feed(
-                validation_data, validation_batch_size, allow_nonnegative, default=batch_size
+                validation_data,
+                validation_batch_size,
+                allow_nonnegative,
+                default=batch_size,
+                endless=("validation_steps", kwargs.get("validation_steps")),
+                name="validation_data",
             )
         kwargs.update(epochs=epochs, shuffle=False, initial_epoch=initial_epoch)
         with feed.own_errors():
@@ -324,7 +353,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
         if not self.compiled:
             self.compile()
         if kwargs.get("_use_cached_eval_dataset") is None:
-            x = self._evaluation_feed(x, batch_size, allow_nonnegative)
+            x = self._evaluation_feed(x, batch_size, allow_nonnegative, endless=("steps", kwargs.get("steps")))
         self.evaluation_seed.state.assign([int(ops.convert_to_numpy(self.evaluation_seed.state)[0]), 0])
         return super().evaluate(x, return_dict=return_dict, **kwargs)
 
@@ -354,7 +383,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
         reals = tuple(reals) if isinstance(reals, (tuple, list)) else (reals,)
         return tuple(_to_unit_range(real) for real in reals)
 
-    def _evaluation_feed(self, x, batch_size, allow_nonnegative, default=None):
+    def _evaluation_feed(self, x, batch_size, allow_nonnegative, default=None, *, endless, name="x"):
         if isinstance(x, Feed):
             return x
         return make_feed(
@@ -363,6 +392,8 @@ class BaseGAN(backend.StepMixin, keras.Model):
             batch_size=batch_size or (default if is_array(x) else None),
             keep_rest=True,
             allow_nonnegative=allow_nonnegative,
+            endless=endless,
+            name=name,
         )
 
     def _order(self) -> tuple[int, int]:
@@ -426,14 +457,28 @@ class BaseGAN(backend.StepMixin, keras.Model):
                 "The generator must take latents of shape (batch, latent_dim). "
                 f"Received: a generator with input shape {self.generator.input_shape}"
             )
-        expected = tuple(self.discriminator.input_shape[1:])
-        if len(expected) != len(self.image_shape) or any(
-            e is not None and e != got for e, got in zip(expected, self.image_shape)
+        taken = [tuple(x.shape[1:]) for x in self.discriminator.inputs]  # images, and perhaps something beside them
+        if not any(
+            len(shape) == len(self.image_shape) and all(n in (None, got) for n, got in zip(shape, self.image_shape))
+            for shape in taken
         ):
             raise ValueError(
                 "The discriminator must take the images that the generator makes. Received: a generator of "
-                f"{self.image_shape} and a discriminator for {expected}"
+                f"{self.image_shape} and a discriminator for {' and '.join(map(str, taken))}"
             )
+
+    def _objective(self, loss_fn: Callable, player: str, variables: list):
+        """What a player minimises: its loss and the regularizers of its weights."""
+        loss = loss_fn()
+        if len(getattr(loss, "shape", ())):
+            raise ValueError(
+                "A loss is one number: take the mean over the batch (keras.ops.mean). "
+                f"Received: a loss of the {player} of shape {tuple(loss.shape)}"
+            )
+        for variable in variables:
+            if getattr(variable, "regularizer", None) is not None:
+                loss = loss + ops.cast(variable.regularizer(variable), "float32")
+        return loss
 
     def _track(self, losses: dict, others: Mapping = {}) -> dict:
         losses, others = dict(losses), {**{name: losses[name] for name in self.extra_logs if name in losses}, **others}
@@ -477,16 +522,33 @@ def _build(network: Network, role: str) -> keras.Model:
             f"The {role} must know its input and output shape: make it a functional or Sequential model that begins "
             f"with keras.Input. Received: {network!r}"
         ) from error
-    return network
+    return _in_float32(network)
+
+
+def _in_float32(network: keras.Model) -> keras.Model:
+    """The network with outputs in float32, whatever it computes in: losses and images are in float32."""
+    if all(keras.backend.standardize_dtype(output.dtype) == "float32" for output in network.outputs):
+        return network
+    cast = [keras.layers.Activation("linear", dtype="float32")(output) for output in network.outputs]
+    return keras.Model(network.inputs, cast if len(cast) > 1 else cast[0], name=network.name)
+
+
+def _refuse_activity_regularizers(network: keras.Model, name: str) -> None:
+    for layer in network._flatten_layers():
+        if getattr(layer, "activity_regularizer", None) is not None:
+            raise ValueError(
+                "An activity regularizer has no place in the losses of two players: add the term to the loss that it "
+                f"belongs to. Received: the layer {layer.name!r} of {name} with an activity_regularizer"
+            )
 
 
 def _copy(network: keras.Model, given: Network) -> keras.Model:
     """A second network of the same architecture and weights, not trained."""
-    if given is network:
+    if isinstance(given, keras.Model):
         backend.keep_tensorflow_off_gpu()
         copy = keras.models.clone_model(network)
     else:
-        copy = given()
+        copy = _build(given, "generator")
     copy.trainable = False
     copy.set_weights(network.get_weights())
     return copy
@@ -532,12 +594,6 @@ def _to_unit_range(images):
     if keras.backend.standardize_dtype(images.dtype) == "uint8":
         return ops.cast(images, "float32") / 127.5 - 1.0
     return ops.cast(images, "float32")
-
-
-def _check_positive(**values) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
 
 def _check_seed(seed) -> None:

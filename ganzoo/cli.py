@@ -434,6 +434,9 @@ def _report(error: Any) -> int:
     if usage and getattr(error, "ctx", None) is not None:
         message = f"{message.rstrip('.')}. Try '{error.ctx.command_path} --help'."
     expected = usage or isinstance(error, (ValueError, OSError, ImportError)) or type(error).__name__ == "WeightsError"
+    if isinstance(error, MemoryError):
+        message = f"There is not enough memory: ask for less at a time. {message}"
+        expected = True
     if not expected:
         message = f"{type(error).__name__}: {message} (GANZOO_DEBUG=1 shows where)"
     typer.echo(f"ganzoo: {message}", err=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 import keras
 import numpy as np
 
-from ganzoo.data.preprocessing import check_images
+from ganzoo.data.preprocessing import check_images, check_positive
 
 __all__ = ["ArrayFeed", "StreamFeed", "make_feed"]
 
@@ -204,6 +204,8 @@ def make_feed(
     steps: int | None = None,
     keep_rest: bool = False,
     allow_nonnegative: bool = False,
+    endless: tuple[str, int | None] = ("steps_per_epoch", None),
+    name: str = "x",
 ) -> Feed:
     """Baskets from whatever a user trains on.
 
@@ -218,24 +220,32 @@ def make_feed(
         steps: baskets in an epoch; by default one pass over the data.
         keep_rest: keep a last smaller batch.
         allow_nonnegative: do not refuse float images that are never negative.
+        endless: name and value of the argument that says how much to take of data that never ends.
+        name: what to call the data in errors.
 
     Raises:
         TypeError: x is none of the above.
         ValueError: images of a wrong shape, range or dtype, too few images, or a batch_size for data that has batches.
     """
-    for name, value in (("batch_size", batch_size), ("steps_per_epoch", steps)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    given = {"batch_size": batch_size, "steps_per_epoch": steps, endless[0]: endless[1] or steps}
+    check_positive(**{argument: value for argument, value in given.items() if value is not None})
 
     nonnegative = allow_nonnegative
 
     def check(images) -> np.ndarray:
         nonlocal nonnegative
         images = _to_numpy(images)
-        check_images(images, image_shape, allow_nonnegative=nonnegative)
+        if not is_array(x) and images.shape == tuple(image_shape):
+            raise ValueError(
+                "The data must come in batches: `.batch(64)` of a tf.data.Dataset, `batch_size=64` of a DataLoader. "
+                f"Received: {name} of single images, {images.shape}"
+            )
+        check_images(images, image_shape, allow_nonnegative=nonnegative, name=name)
         nonnegative = True  # the range is known to begin below 0: a later batch may be all bright
         return images
 
+    if isinstance(x, list) and len(x) == 2 and all(map(is_array, x)) and len(x[1].shape) < len(x[0].shape):
+        x = tuple(x)
     if isinstance(x, tuple) and x and is_array(x[0]):
         x = x[0]  # (images, labels)
     if is_array(x):
@@ -255,7 +265,12 @@ def make_feed(
             for batch in pass_over:
                 yield _compact(check(_images_of(batch)))
 
-    length = steps or _count(x) // basket
+    length = steps
+    if length is None:
+        number = _count(x)
+        length = endless[1] if number is None else number // basket
+    if length is None:
+        raise ValueError(f"This data never ends: say how much of it to take with `{endless[0]}=`.")
     if length == 0:
         raise ValueError(
             f"A training step takes {basket} consecutive batch(es) (discriminator_steps), and one pass over the data "
@@ -311,8 +326,8 @@ def _is_tf_dataset(x) -> bool:
     return hasattr(x, "as_numpy_iterator") and hasattr(x, "cardinality")
 
 
-def _count(x) -> int:
-    """Batches in one pass. A stream that does not know is counted, which takes one pass."""
+def _count(x) -> int | None:
+    """Batches in one pass, None where it never ends. A stream that does not know is counted, which takes one pass."""
     if isinstance(x, keras.utils.PyDataset):
         number = x.num_batches
     elif _is_tf_dataset(x):
@@ -327,6 +342,4 @@ def _count(x) -> int:
             return sum(1 for _ in x)
     else:
         raise _no_data(x)
-    if number is None:
-        raise ValueError("This data never ends: say how long an epoch is with `steps_per_epoch=`.")
     return number

@@ -1,6 +1,7 @@
 """The adversarial step: players, their losses and updates, averaged weights. What surrounds it is in `ganzoo.base`."""
 
 from collections.abc import Callable
+from functools import partial
 
 import keras
 from keras import ops
@@ -91,18 +92,23 @@ class GAN(BaseGAN):
         to the model (seeds, schedules) stays; what it would write to weights of other players' networks is discarded.
 
         Args:
-            loss_fn: function without arguments that returns a scalar.
+            loss_fn: function without arguments that returns a scalar. The regularizers of the player's weights
+                (``kernel_regularizer``, ...) are added to it.
             player: a key of `players`.
             training: if False, the loss is computed and nothing is updated.
 
         Returns:
             The loss before the update.
         """
-        if not training:
-            return loss_fn()
         networks = self.players()[player]
         variables = [v for network in networks for v in network.trainable_variables]
-        loss, gradients, updates = backend.value_and_grad(loss_fn, variables)
+        objective = partial(self._objective, loss_fn, player, variables)
+        if not training:
+            return objective()
+        if variables:
+            loss, gradients, updates = backend.value_and_grad(objective, variables)
+        else:  # all frozen
+            (loss, updates), gradients = backend.forward(objective), []
         self._write(updates, own=networks)
         with backend.no_gradient():
             self.optimizer[player].apply(gradients, variables)

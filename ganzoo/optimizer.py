@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import keras
 
-__all__ = ["PlayerOptimizers"]
+__all__ = ["PlayerOptimizers", "deserialize", "serialize"]
 
 
 class PlayerOptimizers(keras.optimizers.Optimizer):
@@ -23,7 +23,7 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: two players share one optimizer object, or an optimizer keeps an average of its own
-            (``use_ema=True``).
+            (``use_ema=True``) or expects a scaled loss (``loss_scale_factor``).
     """
 
     def __init__(self, optimizers: Mapping[str, keras.optimizers.Optimizer], name: str = "player_optimizers"):
@@ -35,6 +35,12 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
                 raise ValueError(
                     f"The {player}'s optimizer has use_ema=True, which would overwrite the trained weights at the end "
                     "of fit and skip BatchNorm statistics. Use the model's own average (`ema_decay=`) instead."
+                )
+            if optimizer.loss_scale_factor:
+                raise ValueError(
+                    f"The {player}'s optimizer has a loss_scale_factor, which is for float16, and its gradients are "
+                    "those of the loss itself: leave it out. "
+                    f"Received: loss_scale_factor={optimizer.loss_scale_factor}"
                 )
             optimizer.name = player
         self.players = tuple(optimizers)
@@ -93,17 +99,31 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
 
     def get_config(self):
         return {
-            "optimizers": {p: keras.saving.serialize_keras_object(self[p]) for p in self.players},
+            "optimizers": {p: serialize(self[p]) for p in self.players},
             "name": self.name,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        optimizers = {
-            player: keras.saving.deserialize_keras_object(o, custom_objects)
-            for player, o in config["optimizers"].items()
-        }
+        optimizers = {player: deserialize(o, custom_objects) for player, o in config["optimizers"].items()}
         return cls(optimizers, name=config["name"])
+
+
+def serialize(optimizer: keras.optimizers.Optimizer) -> dict:
+    """As Keras does it, but by the optimizer's public name: on PyTorch, Keras would name a class of that backend."""
+    return _public(keras.saving.serialize_keras_object(optimizer))
+
+
+def deserialize(config: dict, custom_objects=None) -> keras.optimizers.Optimizer:
+    """The optimizer of a configuration, on whatever backend that was written."""
+    return keras.saving.deserialize_keras_object(_public(config), custom_objects)
+
+
+def _public(config: dict) -> dict:
+    of_backend = str(config.get("module")).startswith("keras.src.backend.")
+    if of_backend and hasattr(keras.optimizers, config["class_name"]):
+        return {**config, "module": "keras.optimizers", "registered_name": None}
+    return config
 
 
 def _settings(optimizer: keras.optimizers.Optimizer) -> dict:

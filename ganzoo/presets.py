@@ -218,6 +218,8 @@ def load(preset: str, weights: str | Path | None = "pretrained", **arguments: An
     """
     recipe = read_recipe(preset)
     card = read_card(preset)
+    if weights is not None and not isinstance(weights, (str, Path)):
+        raise ValueError(f'The weights are "pretrained", None, or where their file is. Received: weights={weights!r}')
     if weights == "pretrained" and card is None:
         raise ValueError(
             f"The preset {_name(preset)!r} has no pretrained weights yet. Train it with `ganzoo train {preset}`, or "
@@ -283,7 +285,11 @@ def build(recipe: Recipe, **arguments: Any) -> GAN:
             raise ValueError(
                 f"{model.__name__} has no argument {name!r}.{suggestion(name, known)} Received: {name}={value!r}"
             )
-    return model(**arguments)
+    try:
+        return model(**arguments)
+    except (TypeError, ValueError) as error:
+        received = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        raise ValueError(f"{model.__name__} cannot be built of these arguments ({received}): {error}") from error
 
 
 def read_recipe(preset: str | Path) -> Recipe:
@@ -322,6 +328,7 @@ def config_dir() -> Path:
 
 def recipe_path(preset: str | Path) -> Path:
     """Returns the path of a preset's recipe; a path of a `.yaml` file is returned as it is."""
+    _name(preset)  # which is told where it is none
     path = Path(preset) if is_recipe_file(preset) else config_dir() / f"{preset}.yaml"
     if path.is_file() and (is_recipe_file(preset) or preset in _preset_names()):
         return path
@@ -346,6 +353,8 @@ def _preset_names() -> list[str]:
 
 
 def _name(preset: str | Path) -> str:
+    if not isinstance(preset, (str, Path)):
+        raise ValueError(f"A preset is a name, or the path of a recipe. Received: preset={preset!r}")
     return Path(preset).stem if is_recipe_file(preset) else str(preset)
 
 

@@ -117,7 +117,7 @@ def train(
             batch_size=recipe.training.batch_size,
             epochs=recipe.training.epochs,
             callbacks=[
-                *([_Health(folder, images)] if len(images) >= LEAST_IMAGES else []),
+                *([_Health(folder, images)] if len(images) >= LEAST_IMAGES and _judges_images(model) else []),
                 *_quality(folder, record, extractor, images),
                 keras.callbacks.CSVLogger(folder / LOG, append=True),
                 *([SampleGrid(folder / SAMPLES, every=sample_every)] if plot.drawable(images.shape[1:]) else []),
@@ -234,6 +234,11 @@ class _KeepBest(keras.callbacks.Callback):
         before = [float(row[MONITOR]) for row in _rows(self._folder / LOG) if int(row["epoch"]) < epoch]
         if logs[MONITOR] < min(before, default=float("inf")):
             weights.save_weights(self.model, self._folder / BEST, half=False)
+
+
+def _judges_images(model: GAN) -> bool:
+    """Whether the discriminator takes images alone."""
+    return len(model.discriminator.inputs) == 1
 
 
 class _Health(HealthMonitor):

@@ -1,7 +1,8 @@
 """Trains each variant from given weights, images and noise on one backend; `test_parity.py` compares the backends.
 
 python tests/parity_worker.py train FOLDER     five steps of each variant; losses and weights to FOLDER/<backend>.npz
-python tests/parity_worker.py draw FOLDER      images of all models that were saved there, to FOLDER/<backend>.draw.npz
+python tests/parity_worker.py draw FOLDER      images of all models that were saved there, and their weights after
+                                               one more step, to FOLDER/<backend>.draw.npz
 """
 
 import sys
@@ -33,13 +34,16 @@ def build(name):
             if not v.name.startswith("moving"):
                 v.assign(rng.normal(v.name == "gamma", 0.1, v.shape).astype("float32"))
     model.generator_ema.set_weights(model.generator.get_weights())
+    model.noise = noise_of(rng)
+    return model
 
+
+def noise_of(rng):
     def noise(kind, shape):
         draw = {"normal": rng.standard_normal, "uniform": rng.random}[kind]
         return ops.convert_to_tensor(draw([int(n) for n in shape], dtype="float32"))
 
-    model.noise = noise
-    return model
+    return noise
 
 
 class Losses(keras.callbacks.Callback):
@@ -59,7 +63,7 @@ def train(folder: Path) -> None:
     for name in VARIANTS:
         model = build(name)
         model.compile(run_eagerly=True)  # so that the noise is drawn anew at each step
-        images = np.random.default_rng(1).integers(0, 255, (BATCH * model.discriminator_steps, 16, 16, 1), "uint8")
+        images = images_for(model)
         recorder = Losses()
         history = model.fit(images, batch_size=BATCH, epochs=STEPS, shuffle=False, verbose=0, callbacks=[recorder])
         for key in ("generator_loss", "discriminator_loss"):
@@ -71,6 +75,10 @@ def train(folder: Path) -> None:
     np.savez(folder / f"{keras.config.backend()}.npz", **results)
 
 
+def images_for(model):
+    return np.random.default_rng(1).integers(0, 255, (BATCH * model.discriminator_steps, 16, 16, 1), "uint8")
+
+
 def draw(folder: Path) -> None:
     drawn = {}
     for path in sorted(folder.glob("*.keras")):
@@ -78,6 +86,10 @@ def draw(folder: Path) -> None:
         latents = np.random.default_rng(2).standard_normal((16, model.latent_dim), dtype="float32")
         drawn[path.stem] = model.predict(latents, verbose=0)
         assert model.compiled and int(ops.convert_to_numpy(model.optimizer.iterations)) == STEPS
+        model.noise = noise_of(np.random.default_rng(3))
+        model.fit(images_for(model), batch_size=BATCH, shuffle=False, verbose=0)
+        weights = [ops.convert_to_numpy(v).ravel() for v in model.generator.weights + model.discriminator.weights]
+        drawn[f"{path.stem}.after"] = np.concatenate(weights)
     np.savez(folder / f"{keras.config.backend()}.draw.npz", **drawn)
 
 

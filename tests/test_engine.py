@@ -484,3 +484,240 @@ def test_a_saved_model_loads_in_a_process_that_only_imports_ganzoo(order, images
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert float(done.stdout) == pytest.approx(model.generate(2, seed=0).mean(), abs=0.5)
+
+
+# --- What is saved serves on every backend
+
+
+def test_the_saved_settings_name_no_backend():
+    model = tiny()
+    model.compile({"generator": keras.optimizers.Adam(1e-3)})
+    config = model.get_compile_config()
+    assert config["jit_compile"] == "auto"
+    for optimizer in config["optimizer"].values():
+        assert (optimizer["module"], optimizer["class_name"]) == ("keras.optimizers", "Adam")
+    config["optimizer"]["generator"] |= {"module": "keras.src.backend.torch.optimizers.torch_adam"}  # as Keras has it
+    other = tiny()
+    other.compile_from_config({**config, "jit_compile": BACKEND == "jax", "steps_per_execution": 2})
+    assert isinstance(other.optimizer["generator"], type(keras.optimizers.Adam()))
+    assert other.steps_per_execution == (1 if BACKEND == "torch" else 2)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the others compile")
+def test_torch_refuses_to_compile_a_step():
+    with pytest.raises(ValueError, match="leave `jit_compile` out"):
+        tiny().compile(jit_compile=True)
+
+
+# --- Networks of one's own
+
+
+def flat(*layers, shape=(16, 16, 1), **options):
+    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), *layers], **options)
+
+
+def test_two_networks_of_one_name_are_refused(images):
+    class Twins(ganzoo.DCGAN):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.encoder = flat(keras.layers.Dense(4), name="generator")
+
+        def players(self):
+            return {**super().players(), "generator": [self.generator, self.encoder]}
+
+    with pytest.raises(ValueError, match=r"different names.*'generator/generator'"):
+        tiny(Twins).fit(images, batch_size=8, verbose=0)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class BiGAN(ganzoo.GAN):
+    """Donahue et al. 2017, arXiv:1605.09782: the discriminator sees images beside their codes."""
+
+    def __init__(self, generator=None, discriminator=None, **kwargs):
+        latents, images, codes = keras.Input((4,)), keras.Input((16, 16, 1)), keras.Input((4,))
+        x = keras.layers.Dense(256, activation="tanh", name="draw")(latents)
+        generator = generator or keras.Model(latents, keras.layers.Reshape((16, 16, 1), name="image")(x))
+        x = keras.layers.Concatenate(name="both")([keras.layers.Flatten(name="flat")(images), codes])
+        joint = discriminator or keras.Model([images, codes], keras.layers.Dense(1, name="logit")(x))
+        super().__init__(generator, joint, **kwargs)
+        self.encoder = flat(keras.layers.Dense(4, name="code"), name="encoder")
+
+    def players(self):
+        return {"discriminator": [self.discriminator], "generator": [self.generator, self.encoder]}
+
+    def update(self, reals, training):
+        real, latents = reals[-1], self.latents(ops.shape(reals[-1])[0])
+
+        def logits():
+            codes, fake = self.encoder(real, training=training), self.generator(latents, training=training)
+            pairs = ([real, codes], [fake, latents])
+            return [self.discriminator(pair, training=training) for pair in pairs]
+
+        return {
+            "discriminator": self.minimize(
+                lambda: losses.non_saturating_discriminator_loss(*logits()), "discriminator", training
+            ),
+            "generator": self.minimize(
+                lambda: losses.non_saturating_discriminator_loss(*reversed(logits())), "generator", training
+            ),
+        }
+
+    evaluation_metrics = ()
+
+    def evaluate_batch(self, real):
+        return {}
+
+
+def test_a_discriminator_of_images_and_codes(images, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = BiGAN(seed=0)
+    before = {name: values(network.weights) for name, network in model.networks.items()}
+    ema = values(model.generator_ema.weights)
+    model.fit(images, batch_size=8, verbose=0)
+    assert set(before) == {"discriminator", f"generator/{model.generator.name}", "generator/encoder"}
+    assert not any(same(before[name], network.weights) for name, network in model.networks.items())
+    assert not same(ema, model.generator_ema.weights)
+    assert set(model.evaluate(images[:16], verbose=0)) == {"loss", "discriminator_loss", "generator_loss"}
+    model.save(tmp_path / "joint.keras")
+    loaded = keras.saving.load_model(tmp_path / "joint.keras")
+    np.testing.assert_array_equal(loaded.generate(4, seed=0), model.generate(4, seed=0))
+    with pytest.raises(ValueError, match=r"shows a discriminator images alone.*2 inputs"):
+        model.fit(images, batch_size=8, verbose=0, callbacks=[ganzoo.callbacks.HealthMonitor(images)])
+    with pytest.raises(ValueError, match=r"discriminator for \(8, 8, 1\) and \(4,\)"):
+        pair = keras.Input((8, 8, 1)), keras.Input((4,))
+        ganzoo.GAN(model.generator, keras.Model(pair, keras.layers.Dense(1)(pair[1])))
+
+
+@pytest.mark.parametrize("model", [ganzoo.DCGAN, ganzoo.WGANGP])
+def test_ones_own_networks_in_mixed_bfloat16_give_float32(model, images):
+    def generator():
+        layers = [keras.Input((4,)), keras.layers.Dense(256, activation="tanh"), keras.layers.Reshape((16, 16, 1))]
+        return keras.Sequential(layers, name="generator")
+
+    gan = tiny(model, generator=generator, discriminator=lambda: flat(keras.layers.Dense(1)), dtype="mixed_bfloat16")
+    for network in (gan.generator, gan.discriminator, gan.generator_ema):
+        assert keras.backend.standardize_dtype(network.outputs[0].dtype) == "float32"
+        assert network.layers[-2].compute_dtype == "bfloat16"
+    history = gan.fit(images, batch_size=8, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert tiny(discriminator=gan.discriminator).discriminator is gan.discriminator  # no second cast
+
+
+def test_regularizers_of_ones_own_networks_are_part_of_the_loss(images):
+    def trained(strength):
+        keras.utils.set_random_seed(7)
+        dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(strength) if strength else None)
+        model = tiny(discriminator=flat(dense))
+        start = ops.convert_to_numpy(dense.kernel).copy()
+        model.compile({"discriminator": keras.optimizers.SGD(1e-3)})
+        evaluated = model.evaluate(images[:8], verbose=0)["discriminator_loss"]
+        model.fit(images[:8], batch_size=8, shuffle=False, verbose=0)
+        return start, ops.convert_to_numpy(dense.kernel), evaluated
+
+    (start, plain, loss), (_, regular, higher) = trained(0.0), trained(10.0)
+    np.testing.assert_allclose(regular - plain, -1e-3 * 2 * 10.0 * start, rtol=1e-3, atol=1e-6)
+    assert higher - loss == pytest.approx(10.0 * np.sum(start**2), rel=1e-4)
+    with pytest.raises(ValueError, match=r"activity regularizer.*'busy' of discriminator"):
+        tiny(discriminator=flat(keras.layers.Dense(1, activity_regularizer="l2", name="busy"))).compile()
+
+
+# --- The same on every backend, or refused
+
+
+def test_a_player_that_is_frozen_trains_no_more(images):
+    model = tiny()
+    model.discriminator.trainable = False
+    model.compile()
+    before, others = values(model.discriminator.trainable_weights), values(model.generator.trainable_weights)
+    history = model.fit(images[:16], batch_size=8, verbose=0).history
+    assert same(before, model.discriminator.trainable_weights) and history["discriminator_loss"][0] > 0
+    assert not same(others, model.generator.trainable_weights)
+
+
+def test_what_is_frozen_after_compile_asks_for_another_compile(images):
+    model = tiny()
+    model.fit(images[:16], batch_size=8, verbose=0)
+    model.generator.get_layer("project").trainable = False
+    with pytest.raises(ValueError, match=r"trainable of the generator has changed.*call `compile` again"):
+        model.fit(images[:16], batch_size=8, verbose=0)
+    model.compile()
+    frozen = values(model.generator.get_layer("project").weights)
+    model.fit(images[:16], batch_size=8, verbose=0)
+    assert same(frozen, model.generator.get_layer("project").weights)
+
+
+def test_compiled_again_a_model_counts_on(images):
+    model = tiny()
+    model.fit(images[:32], batch_size=8, epochs=5, verbose=0)
+    before = values(model.generator_ema.weights)
+    model.compile({player: keras.optimizers.SGD(0.0) for player in ("generator", "discriminator")})
+    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 20 and model._order()[1] == 20
+    model.fit(images[:8], batch_size=8, verbose=0)
+    decay = 22 / 31  # (1 + 21) / (10 + 21), not the 2 / 11 of a first step
+    expected = [new + decay * (old - new) for old, new in zip(before, values(model.generator.weights))]
+    for got, value in zip(values(model.generator_ema.weights), expected):
+        np.testing.assert_allclose(got, value, rtol=1e-4, atol=1e-6)
+
+
+def test_a_loss_that_is_no_number_is_refused(images):
+    class Forgetful(ganzoo.DCGAN):
+        def generator_loss(self, fake, training):
+            return -self.discriminator(fake, training=training)
+
+    with pytest.raises(ValueError, match=r"take the mean.*loss of the generator of shape \((8|None), 1\)"):
+        tiny(Forgetful).fit(images[:8], batch_size=8, verbose=0)
+
+
+def test_a_scaled_loss_is_refused():
+    with pytest.raises(ValueError, match="loss_scale_factor=1024"):
+        tiny().compile({"generator": keras.optimizers.SGD(1e-2, loss_scale_factor=1024.0)})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"latent_dim": -3},
+        {"latent_dim": 2.5},
+        {"latent_dim": "a"},
+        {"width": 0},
+        {"width": "wide"},
+        {"ema_decay": "x"},
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(arguments):
+    ((name, value),) = arguments.items()
+    with pytest.raises(ValueError, match=f"`{name}` must .*Received: {name}={value!r}"):
+        tiny(**arguments)
+
+
+def test_a_critic_takes_at_least_one_step():
+    with pytest.raises(ValueError, match=r"`discriminator_steps` must be .*discriminator_steps=0"):
+        tiny(ganzoo.WGANGP, discriminator_steps=0)
+
+
+def endless(images, batch_size=8):
+    class Endless(keras.utils.PyDataset):
+        @property
+        def num_batches(self):
+            return None
+
+        def __getitem__(self, i):
+            return images[(i * batch_size) % 32 : (i * batch_size) % 32 + batch_size]
+
+    return Endless()
+
+
+def test_data_without_end_is_evaluated_for_some_steps(images):
+    model = tiny()
+    once = model.evaluate(endless(images), steps=2, verbose=0)
+    assert once == pytest.approx(model.evaluate(images[:16], batch_size=8, verbose=0))
+    history = model.fit(
+        images[:16], batch_size=8, epochs=2, verbose=0, validation_data=endless(images), validation_steps=2
+    ).history
+    assert len(history["val_loss"]) == 2
+    with pytest.raises(ValueError, match=r"never ends.*`steps=`"):
+        model.evaluate(endless(images), verbose=0)
+    with pytest.raises(ValueError, match=r"never ends.*`validation_steps=`"):
+        model.fit(images[:16], batch_size=8, verbose=0, validation_data=endless(images))
+    with pytest.raises(ValueError, match="`validation_data` must lie in"):
+        model.fit(images[:16], batch_size=8, verbose=0, validation_data=np.full((8, 16, 16, 1), 99.0))

@@ -73,3 +73,12 @@ def test_a_model_saved_on_one_backend_draws_the_same_on_the_others(folder, varia
         assert at_home.std() > 1e-3
         for backend in BACKENDS:
             np.testing.assert_allclose(drawn[backend][f"{variant}.{saved_on}"], at_home, atol=1e-4)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_model_saved_on_one_backend_is_trained_on_by_the_others(folder, variant):
+    after = {backend: dict(np.load(folder / f"{backend}.draw.npz")) for backend in BACKENDS}
+    for saved_on in BACKENDS:
+        at_home = after[saved_on][f"{variant}.{saved_on}.after"]
+        for backend in BACKENDS:
+            np.testing.assert_allclose(after[backend][f"{variant}.{saved_on}.after"], at_home, atol=1e-5)

@@ -115,6 +115,11 @@ class HealthMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if not hasattr(self.model, "generator"):
             raise ValueError(f"HealthMonitor watches a ganzoo.GAN. Received: {self.model!r}")
+        if len(self.model.discriminator.inputs) > 1:
+            raise ValueError(
+                "HealthMonitor shows a discriminator images alone. "
+                f"Received: a discriminator of {len(self.model.discriminator.inputs)} inputs"
+            )
         if self.images.shape[1:] != self.model.image_shape:
             raise ValueError(
                 "HealthMonitor needs images as the model makes them. "

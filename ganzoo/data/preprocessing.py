@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["as_image_shape", "check_images", "resize", "resize_and_crop", "to_float", "to_uint8"]
+__all__ = ["as_image_shape", "check_images", "check_positive", "resize", "resize_and_crop", "to_float", "to_uint8"]
 
 # How far outside [-1, 1] a value may lie: covers the rounding of float16 and of `x / 127.5 - 1`, and no wrong scaling.
 RANGE_TOLERANCE = 1e-3
@@ -88,6 +88,17 @@ def as_image_shape(image_shape) -> tuple[int, ...]:
             f"Received: image_shape={image_shape!r}"
         )
     return tuple(int(n) for n in shape)
+
+
+def check_positive(**values) -> None:
+    """Refuses what is no whole number of at least 1; takes the values by their names.
+
+    Raises:
+        ValueError: naming the first of them that is wrong.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
 
 def _mistake_of_shape(images: np.ndarray, image_shape: tuple[int, ...] | None) -> str | None:

@@ -8,7 +8,7 @@ import numpy as np
 from keras.layers import Activation, Dense, Dropout, Flatten, LeakyReLU, ReLU, Reshape
 
 from ganzoo import losses
-from ganzoo.data.preprocessing import as_image_shape
+from ganzoo.data.preprocessing import as_image_shape, check_positive
 from ganzoo.gan import GAN
 from ganzoo.registry import register
 
@@ -77,6 +77,7 @@ class VanillaGAN(GAN):
 
 
 def _generator(image_shape, latent_dim, width, num_layers):
+    check_positive(latent_dim=latent_dim, width=width, num_layers=num_layers)
     x = latents = keras.Input((latent_dim,), name="latents")
     for i in range(num_layers):
         x = ReLU(name=f"relu{i + 1}")(Dense(width, name=f"dense{i + 1}")(x))

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from ganzoo import losses
-from ganzoo.data.preprocessing import as_image_shape
+from ganzoo.data.preprocessing import as_image_shape, check_positive
 from ganzoo.gan import GAN
 from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
 from ganzoo.registry import register
@@ -62,6 +62,7 @@ class WGANGP(GAN):
         **kwargs,
     ):
         image_shape = as_image_shape(image_shape)
+        check_positive(discriminator_steps=discriminator_steps)
         super().__init__(
             generator or partial(dcgan_generator, image_shape, latent_dim, width),
             discriminator or partial(dcgan_discriminator, image_shape, discriminator_width or width, None, final_size),

@@ -7,7 +7,7 @@ import math
 import keras
 from keras.layers import Activation, Dense, Flatten, LeakyReLU, ReLU, Reshape
 
-from ganzoo.data.preprocessing import as_image_shape
+from ganzoo.data.preprocessing import as_image_shape, check_positive
 from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, SpectralNormalization
 
 __all__ = ["dcgan_discriminator", "dcgan_generator"]
@@ -35,6 +35,7 @@ def dcgan_generator(image_shape: tuple[int, ...], latent_dim: int, width: int) -
     Differs from the paper:
         kernels of 4 instead of 5, a multiple of the stride, so that every output pixel sees as many inputs.
     """
+    check_positive(latent_dim=latent_dim, width=width)
     height, breadth, num_halvings = smallest_size(image_shape)
     channels = width * 2 ** (num_halvings - 1)
     x = latents = keras.Input((latent_dim,), name="latents")
@@ -75,9 +76,10 @@ def dcgan_discriminator(
     """
     if normalization not in ("batch", "spectral", None):
         raise ValueError(f"`normalization` is 'batch', 'spectral' or None. Received: normalization={normalization!r}")
+    check_positive(width=width)
     *_, num_halvings = smallest_size(image_shape)
     if final_size is not None:
-        if not 1 <= final_size < max(image_shape[:2]):
+        if not isinstance(final_size, int) or not 1 <= final_size < max(image_shape[:2]):
             raise ValueError(
                 f"The final size is at least 1, and less than that of the images, {tuple(image_shape)}. "
                 f"Received: {final_size=}"
