@@ -467,18 +467,22 @@ class BaseGAN(backend.StepMixin, keras.Model):
                 f"{self.image_shape} and a discriminator for {' and '.join(map(str, taken))}"
             )
 
-    def _objective(self, loss_fn: Callable, player: str, variables: list):
+    def _objective(self, loss_fn: Callable, player: str, variables: list) -> Callable:
         """What a player minimises: its loss and the regularizers of its weights."""
-        loss = loss_fn()
-        if len(getattr(loss, "shape", ())):
-            raise ValueError(
-                "A loss is one number: take the mean over the batch (keras.ops.mean). "
-                f"Received: a loss of the {player} of shape {tuple(loss.shape)}"
-            )
-        for variable in variables:
-            if getattr(variable, "regularizer", None) is not None:
-                loss = loss + ops.cast(variable.regularizer(variable), "float32")
-        return loss
+
+        def objective():
+            loss = loss_fn()
+            if len(getattr(loss, "shape", ())):
+                raise ValueError(
+                    "A loss is one number: take the mean over the batch (keras.ops.mean). "
+                    f"Received: a loss of the {player} of shape {tuple(loss.shape)}"
+                )
+            for variable in variables:
+                if getattr(variable, "regularizer", None) is not None:
+                    loss = loss + ops.cast(variable.regularizer(variable), "float32")
+            return loss
+
+        return objective
 
     def _track(self, losses: dict, others: Mapping = {}) -> dict:
         losses, others = dict(losses), {**{name: losses[name] for name in self.extra_logs if name in losses}, **others}

@@ -1,7 +1,6 @@
 """The adversarial step: players, their losses and updates, averaged weights. What surrounds it is in `ganzoo.base`."""
 
 from collections.abc import Callable
-from functools import partial
 
 import keras
 from keras import ops
@@ -92,8 +91,7 @@ class GAN(BaseGAN):
         to the model (seeds, schedules) stays; what it would write to weights of other players' networks is discarded.
 
         Args:
-            loss_fn: function without arguments that returns a scalar. The regularizers of the player's weights
-                (``kernel_regularizer``, ...) are added to it.
+            loss_fn: function without arguments that returns a scalar; the weights' regularizers are added to it.
             player: a key of `players`.
             training: if False, the loss is computed and nothing is updated.
 
@@ -102,7 +100,7 @@ class GAN(BaseGAN):
         """
         networks = self.players()[player]
         variables = [v for network in networks for v in network.trainable_variables]
-        objective = partial(self._objective, loss_fn, player, variables)
+        objective = self._objective(loss_fn, player, variables)
         if not training:
             return objective()
         if variables:

@@ -38,7 +38,8 @@ def quality(output: Path, data_dir: str | None, epochs: int, seed: int, seeds: i
         table[dataset] = {}
         for name, source in sources.items():
             print(f"measuring {name} on {dataset}", file=sys.stderr)
-            measured = metrics.evaluate(source, dataset, num_seeds=seeds, data_dir=data_dir)
+            num_seeds = None if source is samples else seeds
+            measured = metrics.evaluate(source, dataset, num_seeds=num_seeds, data_dir=data_dir)
             plain = next(iter(table[dataset].values()), None)
             table[dataset][name] = {
                 metric["name"]: {

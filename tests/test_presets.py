@@ -177,6 +177,23 @@ def test_shipped_recipes_build_within_the_size_budget(name):
     assert 2 * sum(network.count_params() for network in model.networks.values()) < 1_500_000
 
 
+def test_what_is_no_preset_and_what_builds_no_model_are_told():
+    for wrong in (None, 123):
+        with pytest.raises(ValueError, match=f"A preset is a name.*preset={wrong}"):
+            ganzoo.load(wrong)
+        with pytest.raises(ValueError, match=f"A preset is a name.*preset={wrong}"):
+            ganzoo.info(wrong)
+    for weights in (5, True):
+        with pytest.raises(ValueError, match=f'"pretrained", None, or .*weights={weights}'):
+            ganzoo.load("dcgan-mnist", weights)
+    for arguments, message in (
+        ({"ema_decay": "x"}, r"DCGAN cannot be built of these arguments \(.*ema_decay='x'\).*must lie in"),
+        ({"width": "wide"}, r"width='wide', .*\): `width` must be a positive integer"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ganzoo.load("dcgan-mnist", weights=None, **arguments)
+
+
 # --- Cards
 
 

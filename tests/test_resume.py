@@ -201,7 +201,7 @@ def test_networks_of_ones_own_are_compared_layer_by_layer(images, tmp_path):
     train(0.2, 1)
     same = train(0.2, 2)  # Keras gives its layers other names
     assert int(keras.ops.convert_to_numpy(same.optimizer.iterations)) == 4
-    with pytest.raises(ValueError, match=r"discriminator\.0\.3 LeakyReLU\.negative_slope: 0\.2 -> 0\.3"):
+    with pytest.raises(ValueError, match=r"discriminator\.0\.4 LeakyReLU\.negative_slope: 0\.2 -> 0\.3"):
         train(0.3, 3)
 
 

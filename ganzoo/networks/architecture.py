@@ -23,7 +23,7 @@ def architecture(network: keras.Model) -> dict[str, dict[str, Any]]:
         each operation is called with, the results of others as "operation.output".
 
     Example:
-        >>> architecture(network)["3 LeakyReLU"]
+        >>> architecture(network)["4 LeakyReLU"]
         {'trainable': True, 'dtype': 'float32', 'negative_slope': 0.2}
     """
     # The name, whether it is built, and the like; and the names of outputs.
