@@ -75,7 +75,7 @@ def test_a_model_saved_on_one_backend_draws_the_same_on_the_others(folder, varia
             np.testing.assert_allclose(drawn[backend][f"{variant}.{saved_on}"], at_home, atol=1e-4)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ["dcgan", "wgan_gp"])
 def test_a_model_saved_on_one_backend_is_trained_on_by_the_others(folder, variant):
     after = {backend: dict(np.load(folder / f"{backend}.draw.npz")) for backend in BACKENDS}
     for saved_on in BACKENDS:
