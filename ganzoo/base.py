@@ -93,6 +93,10 @@ class BaseGAN(backend.StepMixin, keras.Model):
                 found[name] = network
         return found
 
+    def trainable_variables_of(self, player: str) -> list:
+        """What the player's optimizer moves, of all its networks."""
+        return [variable for network in self.players()[player] for variable in network.trainable_variables]
+
     def updates_per_step(self, player: str) -> int:
         """How often a training step moves a player's weights: what the length of a schedule depends on."""
         return self.discriminator_steps if player == "discriminator" else 1
@@ -188,9 +192,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             _refuse_activity_regularizers(network, name)
             _fix_seeds(network)
         composite = PlayerOptimizers({player: chosen[player] for player in self.players()})
-        composite.build_players(
-            {p: [v for n in networks for v in n.trainable_variables] for p, networks in self.players().items()}
-        )
+        composite.build_players({player: self.trainable_variables_of(player) for player in self.players()})
         if self.compiled:  # the average goes on, and so does the order of the images
             composite.iterations.assign(self.optimizer.iterations)
         losses = [f"{player}_loss" for player in self.players()]
@@ -267,9 +269,9 @@ class BaseGAN(backend.StepMixin, keras.Model):
             raise ValueError(f"fit of a GAN does not take {unknown}: see help(ganzoo.GAN.fit).")
         if not self.compiled:
             self.compile()
-        for player, networks in self.players().items():
+        for player in self.players():
             held = [id(v) for v in self.optimizer[player]._trainable_variables]
-            if held != [id(v) for network in networks for v in network.trainable_variables]:
+            if held != [id(v) for v in self.trainable_variables_of(player)]:
                 raise ValueError(
                     f"What is trainable of the {player} has changed since `compile`: call `compile` again. "
                     f"Received: {len(held)} trainable weights at `compile`"

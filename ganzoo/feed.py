@@ -227,7 +227,7 @@ def make_feed(
         TypeError: x is none of the above.
         ValueError: images of a wrong shape, range or dtype, too few images, or a batch_size for data that has batches.
     """
-    given = {"batch_size": batch_size, "steps_per_epoch": steps, endless[0]: endless[1] or steps}
+    given = {endless[0]: endless[1], "batch_size": batch_size, "steps_per_epoch": steps}
     check_positive(**{argument: value for argument, value in given.items() if value is not None})
 
     nonnegative = allow_nonnegative

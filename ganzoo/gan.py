@@ -98,8 +98,7 @@ class GAN(BaseGAN):
         Returns:
             The loss before the update.
         """
-        networks = self.players()[player]
-        variables = [v for network in networks for v in network.trainable_variables]
+        variables = self.trainable_variables_of(player)
         objective = self._objective(loss_fn, player, variables)
         if not training:
             return objective()
@@ -107,7 +106,7 @@ class GAN(BaseGAN):
             loss, gradients, updates = backend.value_and_grad(objective, variables)
         else:  # all frozen
             (loss, updates), gradients = backend.forward(objective), []
-        self._write(updates, own=networks)
+        self._write(updates, own=self.players()[player])
         with backend.no_gradient():
             self.optimizer[player].apply(gradients, variables)
         return loss

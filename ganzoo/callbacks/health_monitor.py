@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from ganzoo import backend
-from ganzoo.data.preprocessing import check_images, to_float
+from ganzoo.data.preprocessing import check_images, check_positive, to_float
 
 __all__ = ["HealthMonitor"]
 
@@ -92,9 +92,7 @@ class HealthMonitor(keras.callbacks.Callback):
         if len(images) < LEAST_IMAGES:
             raise ValueError(f"Give at least {LEAST_IMAGES} real images. Received: {len(images)}")
         images = images[np.linspace(0, len(images) - 1, min(len(images), 256)).astype(int)]  # may be in order of class
-        for name, value in (("every", every), ("patience", patience)):
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"`{name}` is a positive integer. Received: {name}={value!r}")
+        check_positive(every=every, patience=patience)
         if images.ndim == 4:
             check_images(images, allow_nonnegative=allow_nonnegative, name="images")
             images = to_float(images)
