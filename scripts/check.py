@@ -4,6 +4,7 @@
     python scripts/check.py --backend torch                        everything, tests on one backend only
     python scripts/check.py --backend jax -- tests/test_feed.py    only these tests, on one backend
 
+Tests run in several processes; `-- -n0` runs them in one, as a debugger needs.
 Fails where a backend is missing, and where a contract or parity test is skipped.
 """
 
@@ -23,13 +24,21 @@ ROOT = Path(__file__).resolve().parents[1]
 BACKENDS = ("tensorflow", "jax", "torch")
 NEVER_SKIPPED = ("tests.test_contract", "tests.test_parity")
 STATIC = (("ruff", "format", "--check"), ("ruff", "check"), ("mypy",))
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONPATH": str(ROOT),
+    "OMP_NUM_THREADS": "1",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+# A process per core, of one thread on PyTorch; at most four, since each holds what it compiled.
+PROCESSES = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")
 
 
-def run(command: tuple, backend: str = "") -> bool:
+def run(command: tuple, backend: str = "", **variables: str) -> bool:
     shown = " ".join(str(part) for part in command)
     print(f"\n== {f'KERAS_BACKEND={backend} ' if backend else ''}{shown}", flush=True)
-    environment = {**os.environ, **ENVIRONMENT} | ({"KERAS_BACKEND": backend} if backend else {})
+    environment = {**os.environ, **ENVIRONMENT} | ({"KERAS_BACKEND": backend} if backend else {}) | variables
     return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment).returncode == 0
 
 
@@ -37,9 +46,10 @@ def run_tests(backend: str, first: bool, arguments: list[str]) -> list[str]:
     """Runs pytest on one backend; returns what is wrong, in words."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        chosen = [*arguments, f"--junitxml={report}", "--durations=15"]
+        chosen = [*PROCESSES, *arguments, f"--junitxml={report}", "--durations=15"]
         chosen += [] if first else ["-m", "not backend_free"]
-        passed = run(("pytest", "-q", *chosen), backend)
+        # What JAX compiled in one test serves the others: it is most of their time.
+        passed = run(("pytest", "-q", *chosen), backend, JAX_COMPILATION_CACHE_DIR=f"{folder}/compiled")
         cases = ET.parse(report).iter("testcase") if report.is_file() else ()
         skipped = [c for c in cases if c.find("skipped") is not None and c.get("classname") in NEVER_SKIPPED]
     faults = [f"skipped on {backend}: {case.get('classname')}.{case.get('name')}" for case in skipped]
