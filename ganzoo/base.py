@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from ganzoo import backend
+from ganzoo.backend.scope import StepScope
 from ganzoo.data.preprocessing import check_positive, to_uint8
 from ganzoo.feed import Feed, is_array, make_feed
 from ganzoo.optimizer import PlayerOptimizers, deserialize, serialize
@@ -79,6 +80,19 @@ class BaseGAN(backend.StepMixin, keras.Model):
         self.trackers: dict[str, keras.metrics.Mean] = {}  # made in compile, when a variant knows all its players
         self.built = True
 
+    def make_network(self, build: Callable[[], keras.Model], role: str) -> keras.Model:
+        """A further network, made as the generator and the discriminator are.
+
+        Args:
+            build: function without arguments that returns a `keras.Model` of known input and output shape.
+            role: str, what to call it in errors.
+
+        Returns:
+            The network, computing in the model's precision and giving float32.
+        """
+        with _policy(self.dtype_policy):
+            return _build(build, role)
+
     # What a user calls -----------------------------------------------------------------------------------------------
 
     @property
@@ -136,7 +150,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
         _check_seed(seed)
         if labels is not None:
             raise ValueError(f"{type(self).__name__} knows no classes: leave `labels` out. Received: labels={labels!r}")
-        latents = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype="float32")
+        latents = self.seeded_latents(n, seed)
         generator = self.generator_ema if averaged else self.generator
         with backend.no_gradient():
             parts = [
@@ -145,6 +159,23 @@ class BaseGAN(backend.StepMixin, keras.Model):
             ]
         images = np.concatenate(parts).astype("float32", copy=False)
         return images if len(self.image_shape) == 1 else to_uint8(images)
+
+    def seeded_latents(self, n: int, seed: int | None = None) -> np.ndarray:
+        """What `generate` draws from: latents as in training, drawn with NumPy, so that every backend has the same.
+
+        Args:
+            n: int, how many.
+            seed: int; None draws anew each time.
+
+        Returns:
+            float32 (n, latent_dim).
+        """
+        before, self._noise_seed = self._noise_seed, np.random.default_rng(seed)
+        try:
+            with backend.no_gradient():
+                return ops.convert_to_numpy(self.latents(n))
+        finally:
+            self._noise_seed = before
 
     def compile(
         self,
@@ -190,7 +221,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             raise ValueError(f"No optimizer for {missing}: name it in compile, or in the variant's default_optimizers.")
         for name, network in self.networks.items():
             _refuse_activity_regularizers(network, name)
-            _fix_seeds(network)
+        _fix_seeds(self)
         composite = PlayerOptimizers({player: chosen[player] for player in self.players()})
         composite.build_players({player: self.trainable_variables_of(player) for player in self.players()})
         if self.compiled:  # the average goes on, and so does the order of the images
@@ -240,7 +271,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
         allow_nonnegative: bool = False,
         **kwargs,
     ):
-        """Trains. Takes what `keras.Model.fit` takes, and callbacks as there.
+        """Trains. Takes data and callbacks as `keras.Model.fit` does.
 
         Args:
             x: images as an array (n, height, width, channels), uint8 or float in [-1, 1]; or batches of them as a
@@ -376,9 +407,14 @@ class BaseGAN(backend.StepMixin, keras.Model):
         reals = self._reals(data)
         self._noise_seed = self.evaluation_seed
         try:
-            return self._track(self.update(reals, training=False), self.evaluate_batch(reals[0]))
+            with StepScope() as scope:
+                losses, others = self.update(reals, training=False), self.evaluate_batch(reals[0])
         finally:
             self._noise_seed = self.seed_generator
+        for variable, value in scope.updates:
+            if variable is self.evaluation_seed.state:  # whatever else was written is not kept
+                variable.assign(value)
+        return self._track(losses, others)
 
     def _reals(self, data) -> tuple:
         reals, _, _ = keras.utils.unpack_x_y_sample_weight(tuple(data) if isinstance(data, list) else data)
@@ -427,13 +463,18 @@ class BaseGAN(backend.StepMixin, keras.Model):
     def from_config(cls, config, custom_objects=None):
         backend.keep_tensorflow_off_gpu()
         config = copy.deepcopy(config)  # Keras takes it apart
-        for key in ("generator", "discriminator", "dtype"):
-            if isinstance(config.get(key), dict):
-                config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
+        for key, value in config.items():
+            if isinstance(value, dict) and {"class_name", "config"} <= set(value):
+                config[key] = keras.saving.deserialize_keras_object(value, custom_objects)
         parameters = inspect.signature(cls.__init__).parameters
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):  # a variant that makes its own networks
             config = {key: value for key, value in config.items() if key in parameters}
-        return cls(**config)
+        try:
+            return cls(**config)
+        except TypeError as error:
+            if "multiple values for" not in str(error):
+                raise
+        return cls(**{key: config[key] for key in config if key not in ("generator", "discriminator")})
 
     def _seed_states(self) -> list:
         """The states of all random generators: Keras' own saving leaves them out."""
@@ -450,6 +491,9 @@ class BaseGAN(backend.StepMixin, keras.Model):
         for i, state in enumerate(states):
             state.assign(store[f"seed_{i}"])
         super().load_own_variables({key: store[key] for key in store.keys() if not key.startswith("seed_")})
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing left to do: the networks know their shapes. Keras would call the generator on images."""
 
     # Checks ----------------------------------------------------------------------------------------------------------
 

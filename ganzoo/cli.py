@@ -433,7 +433,8 @@ def _report(error: Any) -> int:
     message = " ".join((error.format_message() if usage else str(error)).split())
     if usage and getattr(error, "ctx", None) is not None:
         message = f"{message.rstrip('.')}. Try '{error.ctx.command_path} --help'."
-    expected = usage or isinstance(error, (ValueError, OSError, ImportError)) or type(error).__name__ == "WeightsError"
+    kinds = {kind.__name__ for kind in type(error).__mro__}  # WeightsError by name: its module takes long to import
+    expected = usage or isinstance(error, (ValueError, OSError, ImportError)) or "WeightsError" in kinds
     if isinstance(error, MemoryError):
         message = f"There is not enough memory: ask for less at a time. {message}"
         expected = True

@@ -27,6 +27,7 @@ from ganzoo.backend import import_tensorflow
 FORMATS = ("tf_saved_model",)
 TOLERANCE = 1e-4  # largest difference of a pixel in [-1, 1] between the file and Keras, both in float32 on the CPU
 ROUNDING = 0.02  # mean difference that TF32 on a GPU or bfloat16 may make between the live generator and float32
+SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra"}
 REDUCED = ("mixed_bfloat16", "bfloat16", "mixed_float16", "float16")
 
 
@@ -67,7 +68,7 @@ def export(
         >>> model = ganzoo.load("dcgan-mnist")
         >>> path = ganzoo.export.export(model, "dcgan")  # or model.export("dcgan")
         >>> generator = tf.saved_model.load("dcgan").signatures["serving_default"]
-        >>> images = generator(latents=tf.random.normal((16, 100)))["images"]
+        >>> images = generator(latents=tf.random.normal((16, 32)))["images"]
     """
     if format not in FORMATS:
         raise ValueError(f"There is no export format of that name: choose from {list(FORMATS)}. Received: {format=}")
@@ -92,6 +93,11 @@ def _check_free(path: Path, overwrite: bool) -> None:
         return
     if not (path / "saved_model.pb").is_file():
         raise FileExistsError(f"Something that is not a SavedModel is in the way: name another path. Received: {path=}")
+    if others := sorted({entry.name for entry in path.iterdir()} - SAVED_MODEL):
+        raise FileExistsError(
+            f"Other files lie in that SavedModel's folder, and would be deleted with it: name another path. "
+            f"Received: {path=}, which holds {', '.join(others[:4])}"
+        )
     if not overwrite:
         raise FileExistsError(f"There is a SavedModel already: pass overwrite=True to replace it. Received: {path=}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras import ops
 
 from ganzoo import backend
@@ -54,8 +55,9 @@ class GAN(BaseGAN):
         """One step: a discriminator update for each batch in ``reals``, then a generator update.
 
         Args:
-            reals: tuple of `discriminator_steps` batches, float32 (batch, height, width, channels) in [-1, 1].
-            training: False in `evaluate`, where the same losses are computed and nothing is updated.
+            reals: tuple of `discriminator_steps` batches, float32 (batch, height, width, channels) in [-1, 1]; in
+                `evaluate` of one batch.
+            training: False in `evaluate`, where the same losses are computed, and what they write is discarded.
 
         Returns:
             dict from player to its loss.
@@ -78,10 +80,13 @@ class GAN(BaseGAN):
     def noise(self, kind: str, shape):
         """All randomness inside a step: ``"normal"`` N(0, 1) or ``"uniform"`` U[0, 1), float32 of the given shape."""
         draw = {"normal": keras.random.normal, "uniform": keras.random.uniform}[kind]
+        if isinstance(rng := self._noise_seed, np.random.Generator):  # outside of a step: the same on every backend
+            array = rng.standard_normal(shape, "float32") if kind == "normal" else rng.random(shape, "float32")
+            return ops.convert_to_tensor(array)
         return draw(shape, dtype="float32", seed=self._noise_seed)
 
     def latents(self, num: int):
-        """Fresh latents, float32 (num, latent_dim) from N(0, 1)."""
+        """Fresh latents, float32 (num, latent_dim) from N(0, 1): for the steps, and for `generate`."""
         return self.noise("normal", (num, self.latent_dim))
 
     def minimize(self, loss_fn: Callable, player: str, training: bool):
@@ -118,13 +123,9 @@ class GAN(BaseGAN):
         return result
 
     def _write(self, updates, own) -> None:
-        other = {
-            id(v)
-            for networks in self.players().values()
-            for network in networks
-            if not any(network is mine for mine in own)
-            for v in network.weights
-        }
+        networks = [network for each in self.players().values() for network in each]
+        mine = {id(v) for network in own for v in network.weights}  # of layers shared with another player's too
+        other = {id(v) for network in networks for v in network.weights} - mine
         for variable, value in updates:
             if id(variable) not in other:
                 variable.assign(value)

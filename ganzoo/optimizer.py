@@ -95,7 +95,8 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
 
     def load_own_variables(self, store):
         for i, variable in enumerate(super().variables):
-            variable.assign(store[str(i)])
+            if str(i) in store.keys():  # not in the weights of a model that was never compiled
+                variable.assign(store[str(i)])
 
     def get_config(self):
         return {

@@ -43,7 +43,7 @@ def image_grid(images: Any, columns: int | None = None, padding: int = 2, backgr
     if columns is not None and columns < 1:
         raise ValueError(f"A row holds at least one image. Received: {columns=}")
     number, height, width, channels = images.shape
-    columns = columns or _columns(number)
+    columns = min(columns or _columns(number), number)
     rows = -(-number // columns)
     down, across = height + padding, width + padding
     sheet = np.full((rows * down + padding, columns * across + padding, channels), background, "uint8")

@@ -302,7 +302,7 @@ def read_recipe(preset: str | Path) -> Recipe:
     path = recipe_path(preset)
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_RecipeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     return _validated(Recipe, content, path)
 
@@ -329,6 +329,7 @@ def config_dir() -> Path:
 def recipe_path(preset: str | Path) -> Path:
     """Returns the path of a preset's recipe; a path of a `.yaml` file is returned as it is."""
     _name(preset)  # which is told where it is none
+    preset = str(preset)
     path = Path(preset) if is_recipe_file(preset) else config_dir() / f"{preset}.yaml"
     if path.is_file() and (is_recipe_file(preset) or preset in _preset_names()):
         return path
@@ -393,7 +394,8 @@ class _RecipeLoader(yaml.SafeLoader):
     """`yaml.safe_load` that reads `1e-4` as a number (YAML 1.1 wants `1.0e-4`) and refuses a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        merged = "tag:yaml.org,2002:merge"  # "<<", which may stand beside the keys that it brings
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != merged]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is there twice", node.start_mark)

@@ -23,8 +23,10 @@ import numpy as np
 from ganzoo import metrics, plot, presets, weights
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
+from ganzoo.feed import make_feed
 from ganzoo.metrics.protocol import some_of
 from ganzoo.presets import Recipe, Training
+from ganzoo.registry import suggestion
 from ganzoo.schedules import HoldThenLinear
 
 if TYPE_CHECKING:
@@ -105,11 +107,18 @@ def train(
     )
     recipe = recipe.model_copy(update={"arguments": {**recipe.arguments, "image_shape": list(images.shape[1:])}})
     extractor = _extractor(recipe.dataset.name if data is None else data, images)
+    model = _compiled(recipe, len(images), preset)
+    make_feed(  # refuses what `fit` would refuse, before a training of before is deleted
+        images,
+        image_shape=model.image_shape,
+        batch_size=recipe.training.batch_size,
+        basket=model.discriminator_steps,
+    )
     record = _begin(folder, _record(preset, recipe, images, data, extractor), resume)
     if record["finished"]:
         _say(verbose, f"The training in {folder} is finished already.")
         return keras.saving.load_model(folder / MODEL)
-    model = _compiled(recipe, len(images))
+    watched = len(images) >= LEAST_IMAGES and not HealthMonitor.cannot_watch(model)
     backup = Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
     with _StopBetweenSteps(backup) as stop:
         model.fit(
@@ -117,7 +126,7 @@ def train(
             batch_size=recipe.training.batch_size,
             epochs=recipe.training.epochs,
             callbacks=[
-                *([_Health(folder, images)] if len(images) >= LEAST_IMAGES and _judges_images(model) else []),
+                *([_Health(folder, images)] if watched else []),
                 *_quality(folder, record, extractor, images),
                 keras.callbacks.CSVLogger(folder / LOG, append=True),
                 *([SampleGrid(folder / SAMPLES, every=sample_every)] if plot.drawable(images.shape[1:]) else []),
@@ -154,8 +163,10 @@ def load_images(
     if isinstance(data, np.ndarray):
         return data
     from ganzoo.data import load
+    from ganzoo.data.sources import as_path
 
-    shape = image_shape or (folder_shape if Path(data).is_dir() else None)
+    path = as_path(data)
+    shape = image_shape or (folder_shape if path is not None and path.is_dir() else None)
     images = load(data, split, data_dir=data_dir, image_shape=None if shape is None else tuple(shape))
     assert isinstance(images, np.ndarray)  # not a pair: no labels were asked for
     return images
@@ -188,7 +199,7 @@ def _effective(recipe: Recipe, epochs: int | None, batch_size: int | None, seed:
     return recipe.model_copy(update={"training": recipe.training.model_copy(update=given)})
 
 
-def _compiled(recipe: Recipe, num_images: int) -> GAN:
+def _compiled(recipe: Recipe, num_images: int, preset: str | Path) -> GAN:
     """The model of a recipe as it is before its first step: a function of the recipe and its seed."""
     training = recipe.training
     # Initial weights and Keras' seeds come from these two generators. `keras.utils.set_random_seed` would also import
@@ -196,6 +207,13 @@ def _compiled(recipe: Recipe, num_images: int) -> GAN:
     random.seed(training.seed)
     np.random.seed(training.seed)
     model = presets.build(recipe, seed=training.seed, dtype=training.precision)
+    for player in training.optimizer:
+        if player not in model.players():
+            near = suggestion(player, model.players())
+            raise ValueError(
+                f"{presets.recipe_path(preset)}: training.optimizer.{player}: {type(model).__name__} has no player of "
+                f"that name.{near} Received: {player!r}"
+            )
     per_step = training.batch_size * model.discriminator_steps
     compile_for(model, training, max(num_images // per_step, 1) * training.epochs)
     return model
@@ -234,11 +252,6 @@ class _KeepBest(keras.callbacks.Callback):
         before = [float(row[MONITOR]) for row in _rows(self._folder / LOG) if int(row["epoch"]) < epoch]
         if logs[MONITOR] < min(before, default=float("inf")):
             weights.save_weights(self.model, self._folder / BEST, half=False)
-
-
-def _judges_images(model: GAN) -> bool:
-    """Whether the discriminator takes images alone."""
-    return len(model.discriminator.inputs) == 1
 
 
 class _Health(HealthMonitor):
@@ -364,9 +377,12 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"There is no training in that folder: it has no {RECORD}. Received: {str(folder)!r}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from None
+    if not isinstance(record, dict) or not {"settings", "finished"} <= set(record):
+        raise ValueError(f"{path} is not the record of a training. Received: {str(record)[:80]}")
+    return record
 
 
 def _write_record(folder: Path, record: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     import keras
@@ -326,9 +326,14 @@ def _shown(url: str) -> str:
 def _timeout() -> float:
     text = os.environ.get("GANZOO_TIMEOUT") or "20"
     with contextlib.suppress(ValueError):
-        if 0 < float(text) < float("inf"):
+        if 0 < float(text) <= 86400:
             return float(text)
-    raise ValueError(f"GANZOO_TIMEOUT must be a positive number of seconds. Received: GANZOO_TIMEOUT={text!r}")
+    raise ValueError(f"GANZOO_TIMEOUT is a number of seconds, at most a day. Received: GANZOO_TIMEOUT={text!r}")
+
+
+def _public(error: Exception) -> str:
+    """What requests says of an address, without user, password and query."""
+    return re.sub(r"\?[^\s'\"]*", "", re.sub(r"//[^\s/'\"]*@", "//", str(error)))
 
 
 class _Download:
@@ -344,7 +349,8 @@ class _Download:
 
         wrong = 0
         with requests.Session() as session, _bar(self.weights, progress) as update:
-            session.max_redirects = MAX_REDIRECTS
+            # Redirects are followed in `request`: requests would read the body of each, however long.
+            session.get_redirect_target = lambda response: None  # type: ignore
             session.headers.update({"User-Agent": "ganzoo", "Accept-Encoding": "identity"})
             for attempt in range(ATTEMPTS):
                 try:
@@ -383,18 +389,24 @@ class _Download:
             headers["Range"] = f"bytes={have}-"
             if self.etag and not self.etag.startswith("W/"):
                 headers["If-Range"] = self.etag
+        url = self.url
         try:
-            return session.get(self.url, headers=headers, stream=True, timeout=self.timeout)
-        except requests.TooManyRedirects:
-            problem = f"The server redirects more than {MAX_REDIRECTS} times"
-            raise WeightsError(self.message(problem, "Check the address")) from None
+            for _ in range(MAX_REDIRECTS + 1):
+                response = session.get(url, headers=headers, stream=True, timeout=self.timeout)
+                target = requests.Session.get_redirect_target(session, response)
+                if target is None:
+                    return response
+                response.close()
+                url = urljoin(response.url, target)
         except requests.exceptions.SSLError as error:
             problem = f"No secure connection: {_reason(error)}"
             raise WeightsError(self.message(problem, "Check the address and the machine's certificates")) from error
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise _Again(_reason(error)) from error
         except (requests.RequestException, ValueError) as error:  # a redirect to something that is no address
-            raise WeightsError(self.message(f"The address cannot be used: {error}", "Check it")) from error
+            raise WeightsError(self.message(f"The address cannot be used: {_public(error)}", "Check it")) from error
+        problem = f"The server redirects more than {MAX_REDIRECTS} times"
+        raise WeightsError(self.message(problem, "Check the address"))
 
     def check_status(self, response: requests.Response) -> None:
         code = response.status_code
@@ -403,7 +415,7 @@ class _Download:
             return
         if code in (408, 425, 429) or code >= 500:
             wait = response.headers.get("Retry-After", "")
-            raise _Again(answer, min(float(wait), 30.0) if wait.isdecimal() else None)
+            raise _Again(answer, min(float(wait[:9]), 30.0) if wait.isdecimal() else None)
         if code == 416:
             raise _Wrong(answer)
         if code in (404, 410):
@@ -416,14 +428,14 @@ class _Download:
         """The place in the file where the answer's body begins. Only a 206 that fits what is there continues it."""
         if response.status_code == 206:
             given = response.headers.get("Content-Range", "")
-            match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", given.strip())
+            match = re.fullmatch(r"bytes (\d{1,18})-\d+/(\d+|\*)", given.strip())
             if not match or int(match[1]) != self.have() or match[2] not in ("*", str(self.weights.bytes)):
                 raise _Wrong(f"the server answered the range wrongly, with Content-Range {given!r}")
             if self.etag and response.headers.get("ETag") != self.etag:
                 raise _Wrong("the file changed on the server during the download")
             return int(match[1])
         length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) != self.weights.bytes:
+        if length.isdecimal() and length.lstrip("0") != str(self.weights.bytes):
             kind = response.headers.get("Content-Type", "unknown")
             raise _Wrong(f"the server offers {length} bytes of type {kind} where the card says {self.weights.bytes}")
         return 0

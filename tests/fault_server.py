@@ -238,6 +238,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.state.faults.insert(0, ("nothing", 0))
         self.redirect(f"/hop{min(int(n) % 7, 6)}/file")
 
+    def do_redirect_endless(self, n: float) -> None:
+        with self.state.lock:
+            self.state.faults.insert(0, ("nothing", 0))
+        self.answer(b"", 302, {"Location": "/hop0/file", "Content-Length": "", "Connection": "close"}, body=b"moved")
+        while not self.state.stopping.is_set():  # until the client hangs up
+            self.wfile.write(b"x" * 65536)
+
     def do_redirect_loop(self, n: float) -> None:
         self.redirect("/loop")
 

@@ -246,6 +246,15 @@ def test_damaged_weights_are_one_line(zoo, monkeypatch, tmp_path):
     assert_refused(run("generate", "dcgan-toy"), "wrong hash")
 
 
+def test_weights_that_are_nowhere_are_one_line(zoo, monkeypatch):
+    def fail(*arguments, **options):
+        raise weights._Missing("There is no such file.")
+
+    monkeypatch.setattr(presets, "load", fail)
+    result = run("generate", "dcgan-toy")
+    assert result.exit_code == 2 and result.stderr == "ganzoo: There is no such file.\n"
+
+
 # --- Train, evaluate, export
 
 

@@ -681,6 +681,29 @@ def test_paths_need_no_tensorflow(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_original_files_that_do_not_belong_together_are_refused(tmp_path, monkeypatch):
+    class Blocked:  # as a user may keep TensorFlow out; another way than None in sys.modules
+        def find_spec(self, name, path=None, target=None):
+            if name.split(".")[0] == "tensorflow":
+                raise ImportError(f"{name} is blocked")
+
+    monkeypatch.setattr(sys, "meta_path", [Blocked(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for part, shape in [("images-idx3", (3, 4, 5)), ("labels-idx1", (3,))]:
+        header = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">i4").tobytes()
+        content = gzip.compress(header + bytes(int(np.prod(shape))))
+        (folder / f"train-{part}-ubyte.gz").write_bytes(content)
+    assert data.load("mnist", data_dir=tmp_path).shape == (3, 4, 5, 1)
+    with pytest.raises(ValueError, match="the splits 'train' and 'test'"):
+        data.load("mnist", "tset", data_dir=tmp_path)
+    header = bytes([0, 0, 8, 1]) + np.array([2], ">i4").tobytes()
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + bytes(2)))
+    with pytest.raises(OSError, match="do not belong together"):
+        data.load("mnist", data_dir=tmp_path)
+
+
 def test_damaged_original_files_are_named(tmp_path):
     for content in (b"", gzip.compress(b""), gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 9]) + b"12")):
         (tmp_path / "x.gz").write_bytes(content)
@@ -722,7 +745,9 @@ def test_centres_of_the_toys():
     assert grid == {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
 
 
-@pytest.mark.parametrize("options", [{"n": 0}, {"n": 5, "modes": 0}, {"n": 5, "std": -1.0}, {"n": 5, "radius": np.nan}])
+@pytest.mark.parametrize(
+    "options", [{"n": 0}, {"n": 5, "modes": 2.5}, {"n": 5, "std": -1.0}, {"n": 5, "radius": np.nan}]
+)
 def test_toys_refuse_impossible_numbers(options):
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match=r"must be (a )?positive"):
         data.gaussian_ring(**options)

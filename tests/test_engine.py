@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from keras import ops
 import ganzoo
 from ganzoo import losses
 from ganzoo.backend import BACKEND
+from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -581,7 +583,7 @@ def test_a_discriminator_of_images_and_codes(images, tmp_path):
     model.save(tmp_path / "joint.keras")
     loaded = keras.saving.load_model(tmp_path / "joint.keras")
     np.testing.assert_array_equal(loaded.generate(4, seed=0), model.generate(4, seed=0))
-    with pytest.raises(ValueError, match=r"shows a discriminator images alone.*2 inputs"):
+    with pytest.raises(ValueError, match=r"takes more than images, 2 inputs"):
         model.fit(images, batch_size=8, verbose=0, callbacks=[ganzoo.callbacks.HealthMonitor(images)])
     with pytest.raises(ValueError, match=r"discriminator for \(8, 8, 1\) and \(4,\)"):
         pair = keras.Input((8, 8, 1)), keras.Input((4,))
@@ -721,3 +723,138 @@ def test_data_without_end_is_evaluated_for_some_steps(images):
         model.fit(images[:16], batch_size=8, verbose=0, validation_data=endless(images))
     with pytest.raises(ValueError, match="`validation_data` must lie in"):
         model.fit(images[:16], batch_size=8, verbose=0, validation_data=np.full((8, 16, 16, 1), 99.0))
+
+
+class SharedTrunk(ganzoo.DCGAN):
+    """InfoGAN's shape: a third player answers from the discriminator's own layers."""
+
+    def __init__(self, normalization, **kwargs):
+        discriminator = functools.partial(dcgan_discriminator, (16, 16, 1), 4, normalization)
+        super().__init__((16, 16, 1), 4, 4, discriminator=discriminator, **kwargs)
+        trunk = self.discriminator
+        code = keras.layers.Dense(self.latent_dim, name="code")(trunk.get_layer("flatten").output)
+        self.q = keras.Model(trunk.inputs, code, name="q")
+
+    def players(self):
+        return {"discriminator": [self.discriminator], "q": [self.q], "generator": [self.generator]}
+
+    def update(self, reals, training):
+        latents = self.latents(ops.shape(reals[0])[0])
+        fake = self.without_updates(lambda: self.generator(latents, training=training))
+        error = self.minimize(lambda: ops.mean(ops.square(self.q(fake, training=training) - latents)), "q", training)
+        return {"q": error, **super().update(reals, training)}
+
+
+@pytest.mark.parametrize("normalization", ["batch", "spectral"])
+def test_layers_that_two_players_share_keep_their_statistics(normalization, images):
+    model = SharedTrunk(normalization, seed=3)
+    states = [v for v in model.discriminator.non_trainable_variables if "seed" not in v.path]
+    before = values(states)
+    assert before
+    model.fit(images[:32], batch_size=8, verbose=0)
+    for variable, old in zip(states, before):
+        assert not np.array_equal(ops.convert_to_numpy(variable), old), variable.path
+    frozen = values(model.discriminator.weights)
+    latents = model.latents(8)
+    model.minimize(lambda: model.generator_loss(model.generator(latents, training=True), True), "generator", True)
+    assert same(frozen, model.discriminator.weights)
+
+
+def test_generate_draws_the_latents_of_training(images):
+    class Uniform(ganzoo.DCGAN):
+        def latents(self, num):
+            return 2.0 * self.noise("uniform", (num, self.latent_dim)) - 1.0
+
+    model = tiny(Uniform)
+    latents = model.seeded_latents(500, seed=0)
+    expected = 2.0 * np.random.default_rng(0).random((500, 4), dtype="float32") - 1.0
+    np.testing.assert_allclose(latents, expected, rtol=1e-6, atol=1e-7)
+    drawn = ganzoo.data.to_uint8(ops.convert_to_numpy(model(latents[:8])))
+    assert np.abs(model.generate(8, seed=0).astype(int) - drawn).max() <= 1  # drawn in one go: the first rows
+    model.fit(images[:16], batch_size=8, verbose=0, callbacks=[ganzoo.callbacks.HealthMonitor(images, every=1)])
+    normal = np.random.default_rng(5).standard_normal((3, 4), dtype="float32")
+    np.testing.assert_array_equal(tiny().seeded_latents(3, seed=5), normal)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class OwnNetworks(ganzoo.GAN):
+    """Makes its networks itself, and hands on what every model takes."""
+
+    def __init__(self, width=4, **kwargs):
+        super().__init__(
+            functools.partial(dcgan_generator, (16, 16, 1), 4, width),
+            functools.partial(dcgan_discriminator, (16, 16, 1), width),
+            **kwargs,
+        )
+        self.arguments = {"width": width}
+
+    discriminator_loss = ganzoo.DCGAN.discriminator_loss
+    generator_loss = ganzoo.DCGAN.generator_loss
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class GivenEncoder(ganzoo.DCGAN):
+    """Takes a third network as an argument."""
+
+    def __init__(self, encoder=None, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder or self.make_network(lambda: flat(keras.layers.Dense(4)), "encoder")
+        self.arguments = {**self.arguments, "encoder": self.encoder}
+
+
+@pytest.mark.parametrize("make", [lambda: OwnNetworks(width=8, seed=3), lambda: tiny(GivenEncoder)])
+def test_constructors_of_other_arguments_are_saved_and_loaded(make, images, tmp_path):
+    model = make()
+    model.fit(images[:16], batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert same(values(model.weights), loaded.weights)
+    np.testing.assert_array_equal(loaded.generate(4, seed=0), model.generate(4, seed=0))
+
+
+def test_further_networks_follow_the_models_precision():
+    model = tiny(GivenEncoder, dtype="mixed_bfloat16")
+    assert model.encoder.layers[-2].compute_dtype == "bfloat16"
+    assert keras.backend.standardize_dtype(model.encoder.outputs[0].dtype) == "float32"
+    with pytest.raises(ValueError, match=r"`judge` must be a keras\.Model"):
+        model.make_network(lambda: 3, "judge")
+
+
+def test_layers_without_weights_may_belong_to_the_model(images):
+    class Augmented(ganzoo.DCGAN):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.flip = keras.layers.RandomFlip("horizontal", seed=1)
+
+        def discriminator_loss(self, real, fake, training):
+            return super().discriminator_loss(self.flip(real, training=training), fake, training)
+
+    history = tiny(Augmented).fit(images[:32], batch_size=8, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_evaluate_discards_what_a_variant_writes(images):
+    class Counting(ganzoo.DCGAN):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
+
+        def update(self, reals, training):
+            self.steps.assign(self.steps + 1.0)
+            return super().update(reals, training)
+
+    model = tiny(Counting)
+    model.fit(images[:32], batch_size=8, verbose=0, validation_data=images[:16])
+    first = model.evaluate(images[:16], batch_size=8, verbose=0)
+    assert float(ops.convert_to_numpy(model.steps)) == 4
+    assert model.evaluate(images[:16], batch_size=8, verbose=0) == first
+    model.fit(images[:8], batch_size=8, verbose=0)
+    assert float(ops.convert_to_numpy(model.steps)) == 5
+
+
+def test_weights_of_a_model_that_was_never_compiled_load(images, tmp_path):
+    fresh, compiled = tiny(seed=1), tiny()
+    fresh.save_weights(tmp_path / "fresh.weights.h5")
+    compiled.fit(images[:16], batch_size=8, verbose=0)
+    compiled.load_weights(tmp_path / "fresh.weights.h5")
+    assert same(values(fresh.weights), compiled.weights)

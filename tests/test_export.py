@@ -131,6 +131,9 @@ def test_an_existing_path_is_refused(exported, tmp_path):
         with pytest.raises(FileExistsError, match="not a SavedModel"):
             export(model, taken, overwrite=True)
     assert (tmp_path / "folder" / "thesis.tex").read_text() == (tmp_path / "file").read_text() == "years of work"
+    (tmp_path / "folder" / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(FileExistsError, match=r"would be deleted with it.*holds thesis\.tex"):
+        export(model, tmp_path / "folder", overwrite=True)
 
 
 def test_custom_layers_under_mixed_bfloat16_are_exported_in_float32(tmp_path, monkeypatch):

@@ -39,13 +39,13 @@ UNEVEN = [((4, 3), (2, 3), "same"), ((3, 4), (3, 1), "valid"), ((2, 5), (1, 2), 
 WHOLE = [((7, 10), 1, "valid"), ((7, 10), (3, 2), "valid")]  # one window covers the image
 
 
-def convolution_case(name, size, kernel_size, strides, padding, policy="float32"):
+def convolution_case(name, size, kernel_size, strides, padding, policy="float32", filters=4):
     """A built layer, and its derivatives at a random point by the reference; odd height, even width."""
     rng = np.random.default_rng(0)
-    layer = getattr(layers, name)(4, kernel_size, strides, padding, dtype=policy, name="layer")
+    layer = getattr(layers, name)(filters, kernel_size, strides, padding, dtype=policy, name="layer")
     x = random(rng, (2, *size, 3), policy)
     layer.build(x.shape)
-    w, b = random(rng, layer.kernel.shape, policy, 0.3), random(rng, (4,), policy)
+    w, b = random(rng, layer.kernel.shape, policy, 0.3), random(rng, (filters,), policy)
     layer.set_weights([w, b])
     if name == "Conv2D":
         form = convolution_of(size, layer.kernel_size, layer.strides, padding)
@@ -78,6 +78,13 @@ def test_k02_conv2d_transpose_value_first_and_second_derivative(kernel_size, str
 @pytest.mark.parametrize("strides,padding", [(1, "valid"), (2, "valid"), (2, "same")])
 def test_k02_conv2d_transpose_of_a_single_pixel(strides, padding):
     check_convolution("Conv2DTranspose", (1, 1), 4, strides, padding)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("kernel_size,strides", [(4, 2), (2, 2), (6, 3), ((2, 6), (1, 3)), ((4, 2), (2, 4))])
+def test_k02_wide_conv2d_transpose(kernel_size, strides, padding):
+    # Kernels of whole strides and enough filters: interleaved from one plain convolution on JAX.
+    check_convolution("Conv2DTranspose", (6, 7), kernel_size, strides, padding, "float32", 8)
 
 
 @pytest.mark.parametrize("name,size", [("Conv2D", (7, 10)), ("Conv2DTranspose", (3, 4))])

@@ -272,7 +272,7 @@ def test_extractor_refuses_images_that_are_not_as_stored(mnist):
         mnist.features(np.zeros((2, 32, 32, 3), "uint8"))
     with pytest.raises(ValueError, match=r"shape=\(0, 28, 28, 1\)"):
         mnist.features(np.zeros((0, 28, 28, 1), "uint8"))
-    with pytest.raises(ValueError, match=r"There are: .*mnist.*Received: name='minst'"):
+    with pytest.raises(ValueError, match=r"name one of .*mnist.*Received: name='minst'"):
         metrics.extractor("minst")
 
 

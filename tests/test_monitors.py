@@ -228,6 +228,18 @@ def test_monitors_refuse_what_they_cannot_watch(images):
             HealthMonitor(images[:16], **options)
     other = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
     other.compile(loss="mse")
-    with pytest.raises(ValueError, match=r"watches a ganzoo\.GAN"):
+    with pytest.raises(ValueError, match=r"it is no ganzoo\.GAN"):
         other.fit(images[:16] / 255.0, np.zeros((16, 1)), verbose=0, callbacks=[HealthMonitor(images[:16])])
     assert MetricMonitor(float, every=np.int64(5)).every == 5
+
+    class OwnUpdate(ganzoo.GAN):
+        """Has no `generator_loss`: its `update` says all."""
+
+    generator = ganzoo.DCGAN((16, 16, 1), 4, 4).generator
+    autoencoder = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Activation("tanh")])  # as BEGAN's
+    logits = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    assert "generator_loss" in HealthMonitor.cannot_watch(OwnUpdate(generator, logits))
+    assert "more than a logit" in HealthMonitor.cannot_watch(
+        ganzoo.DCGAN(discriminator=autoencoder, generator=generator)
+    )
+    assert HealthMonitor.cannot_watch(ganzoo.DCGAN(discriminator=logits, generator=generator)) is None

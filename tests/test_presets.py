@@ -98,8 +98,20 @@ FAULTS = {
     ),
     "key given twice": ("epochs: 2", "epochs: 2\n  epochs: 3", r"the key 'epochs' is there twice"),
     "not YAML": ("model: dcgan", "model: [dcgan", r"not valid YAML"),
+    "impossible date": ("model: dcgan", "model: 2020-13-45", r"not valid YAML.*month"),
     "Python object": ("model: dcgan", "model: !!python/object:os.system {}", r"not valid YAML"),
 }  # fmt: skip
+
+
+@pytest.mark.backend_free
+def test_recipes_may_merge_mappings_and_be_named_by_a_path(zoo):
+    old = "    generator: {learning_rate: 2e-4, beta_1: .5}"
+    assert old in RECIPE
+    merged = RECIPE.replace(old, "    generator: {<<: {beta_1: .5}, learning_rate: 2e-4}")
+    path = zoo / "merged.yaml"
+    path.write_text(merged)
+    assert presets.read_recipe(path).training.optimizer["generator"].beta_1 == 0.5
+    assert ganzoo.info(Path("merged")).name == "merged"
 
 
 @pytest.mark.backend_free

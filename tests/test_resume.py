@@ -125,6 +125,35 @@ def test_resume_with_dropout_that_has_no_seed(images, tmp_path):
     assert_same(state(straight), state(resumed))
 
 
+def test_resume_with_dropout_that_belongs_to_the_model(images, tmp_path):
+    class Dropped(ganzoo.DCGAN):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.drop = keras.layers.Dropout(0.5)
+
+        def discriminator_loss(self, real, fake, training):
+            return super().discriminator_loss(self.drop(real, training=training), fake, training)
+
+    straight = tiny(Dropped)
+    straight.fit(images[:32], batch_size=8, epochs=2, verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        tiny(Dropped).fit(
+            images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "b", 1), Crash(0, 2)]
+        )
+    resumed = tiny(Dropped)
+    resumed.fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "b", 1)])
+    assert_same(state(straight), state(resumed))
+
+
+def test_a_flipped_bit_in_a_backup_is_refused(images, tmp_path):
+    tiny().fit(images[:16], batch_size=8, verbose=0, callbacks=[Backup(tmp_path / "b")])
+    content = bytearray((tmp_path / "b").read_bytes())
+    content[-100] ^= 1
+    (tmp_path / "b").write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        tiny().fit(images[:16], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "b")])
+
+
 def test_fit_goes_on_after_a_callback_moved_the_rates(images, tmp_path):
     model, schedule = tiny(), keras.callbacks.LearningRateScheduler(lambda epoch: 1e-3 / (1 + epoch))
     for epochs in (1, 2):

@@ -294,8 +294,21 @@ def test_bad_arguments_are_refused(zoo, tmp_path, arguments, message):
 def test_an_unknown_player_in_a_recipe_is_named(zoo, tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1).replace("generator:", "generater:"))
-    with pytest.raises(ValueError, match=r"Unknown players \['generater'\]"):
+    with pytest.raises(ValueError, match=r"mine.yaml: training.optimizer.generater: .*mean 'generator'"):
         ganzoo.train(recipe, tmp_path / "run", verbose=0)
+
+
+def test_a_training_that_cannot_begin_deletes_none(zoo, tmp_path):
+    ganzoo.train("dcgan-toy", tmp_path / "run", data=toy_images(16), epochs=1, verbose=0)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    for arguments in ({"batch_size": 100}, {"data": toy_images(16, (15, 17, 1))}):
+        with pytest.raises(ValueError):
+            arguments = {"data": toy_images(16), **arguments}
+            ganzoo.train("dcgan-toy", tmp_path / "run", epochs=1, verbose=0, resume=False, **arguments)
+        assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
+    (tmp_path / "run" / "training.json").write_text("{}")
+    with pytest.raises(ValueError, match="not the record of a training"):
+        ganzoo.train("dcgan-toy", tmp_path / "run", data=toy_images(16), epochs=1, verbose=0)
 
 
 # --- Other data, other precision

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -21,10 +22,9 @@ class Backup(keras.callbacks.Callback):
     Killed at any moment and started again with the same command, training ends with the same weights, optimizer
     slots, averages and random states as if it had never stopped, also from the middle of an epoch (for data from
     arrays, and for other data that gives the same batches in the same order at each pass; with `steps_per_epoch` such
-    data is read again from its begin up to where it was). The file is written beside
-    and renamed, so there is always a whole one; a state that is not
-    finite is not saved. It stays when training is done: a later `fit` with more epochs
-    continues.
+    data is read again from its begin up to where it was). On another backend the training goes on too, with other
+    random numbers. The file is written beside and renamed, so there is always a whole one; a state that is not finite
+    is not saved. It stays when training is done: a later `fit` with more epochs continues.
 
     The metrics that `fit` logs for the epoch of the interruption count only the steps after it. Other callbacks keep
     their own state (`EarlyStopping`'s patience, for example), which is not in the file; and for the epoch of the
@@ -36,8 +36,8 @@ class Backup(keras.callbacks.Callback):
         save_freq: ``"epoch"``, or int: every so many training steps, and at the end of each epoch.
 
     Raises:
-        ValueError: in `fit`, when the model, a layer's settings, its optimizers, or the data's batches differ from
-            those in the file: the differences are named. To start afresh, delete the file.
+        ValueError: in `fit`, when the model, a layer's settings, its optimizers, or the size and number of the data's
+            batches differ from those in the file: the differences are named. To start afresh, delete the file.
 
     Example:
 
@@ -108,7 +108,7 @@ class Backup(keras.callbacks.Callback):
         arrays = {name: ops.convert_to_numpy(v) for name, v in _variables(self.model).items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             return  # what has diverged does not replace what has not
-        state = json.dumps({"epoch": epoch, "steps": steps, "settings": self._settings})
+        state = json.dumps({"epoch": epoch, "steps": steps, "settings": self._settings, "sha256": _hash(arrays)})
         beside = self.filepath.with_name(f"{self.filepath.name}.tmp")
         try:
             with open(beside, "wb") as file:
@@ -127,6 +127,7 @@ def _variables(model) -> dict:
 
 def _hyperparameters(model) -> dict:
     own = {"ema_decay": model.ema_decay, "seed": model.seed, "dtype": model.dtype_policy.name}
+    own["discriminator_steps"] = model.discriminator_steps
     networks = {player: [architecture(network) for network in each] for player, each in model.players().items()}
     own |= {"optimizer": model.optimizer_settings, "networks": networks}
     return {"model": type(model).__name__, **model.arguments, **own}
@@ -138,11 +139,21 @@ def _read(path: Path):
     try:
         with safe_open(path, framework="numpy") as file:
             state = json.loads(file.metadata()["ganzoo"])
-            return {name: file.get_tensor(name) for name in file.keys()}, state
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+        if _hash(arrays) != state["sha256"]:
+            raise ValueError("the arrays have another hash than when they were written")
+        return arrays, state
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is not a training backup, or it is damaged. Name another file, or delete it to start afresh."
         ) from error
+
+
+def _hash(arrays: dict) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
 
 
 def _refuse_differences(saved: dict, current: dict, path: Path) -> None:

@@ -11,6 +11,7 @@ from keras import ops
 
 from ganzoo import backend
 from ganzoo.data.preprocessing import check_images, check_positive, to_float
+from ganzoo.gan import GAN
 
 __all__ = ["HealthMonitor"]
 
@@ -65,7 +66,8 @@ class HealthMonitor(keras.callbacks.Callback):
         looks: list of dicts of what was measured: ``step``, ``gradient``, ``diversity``, ``told_apart``, ``movement``.
 
     Raises:
-        ValueError: unsuitable images, or fewer than 16, or all the same; in `fit`, of another size than the model's.
+        ValueError: unsuitable images, or fewer than 16, or all the same; in `fit`, of another size than the model's, or
+            a model without `generator_loss`, or whose discriminator does not give one logit or one map of an image.
 
     Example:
 
@@ -110,14 +112,23 @@ class HealthMonitor(keras.callbacks.Callback):
         self._watched: keras.Model | None = None
         self._begin = self._step = 0
 
+    @staticmethod
+    def cannot_watch(model: keras.Model) -> str | None:
+        """Why not, in words; None for a `ganzoo.GAN` of a `generator_loss` whose discriminator judges images alone."""
+        if not isinstance(model, GAN):
+            return "it is no ganzoo.GAN"
+        discriminator = model.discriminator
+        if len(discriminator.inputs) > 1:
+            return f"its discriminator takes more than images, {len(discriminator.inputs)} inputs"
+        if len(discriminator.outputs) > 1 or tuple(discriminator.output_shape[1:]) == model.image_shape:
+            return f"its discriminator gives more than a logit, {discriminator.output_shape}"
+        if type(model).generator_loss is GAN.generator_loss:
+            return "it does not define generator_loss"
+        return None
+
     def on_train_begin(self, logs=None):
-        if not hasattr(self.model, "generator"):
-            raise ValueError(f"HealthMonitor watches a ganzoo.GAN. Received: {self.model!r}")
-        if len(self.model.discriminator.inputs) > 1:
-            raise ValueError(
-                "HealthMonitor shows a discriminator images alone. "
-                f"Received: a discriminator of {len(self.model.discriminator.inputs)} inputs"
-            )
+        if reason := self.cannot_watch(self.model):
+            raise ValueError(f"HealthMonitor cannot watch this model: {reason}. Received: {self.model!r}")
         if self.images.shape[1:] != self.model.image_shape:
             raise ValueError(
                 "HealthMonitor needs images as the model makes them. "
@@ -183,7 +194,7 @@ class HealthMonitor(keras.callbacks.Callback):
 
     def _measured(self) -> dict[str, float] | None:
         model, num = self.model, len(self.images)
-        latents = np.random.default_rng(0).standard_normal((num, model.latent_dim), dtype="float32")
+        latents = model.seeded_latents(num, seed=0)
         with backend.no_gradient():
             fake = ops.cast(model.generator(latents, training=False), "float32")
             logits = [ops.convert_to_numpy(model.discriminator(x, training=False)) for x in (self.images, fake)]

@@ -37,11 +37,18 @@ def load_named(
     if (archive := _find_archive(name, folders)) is not None:
         _require_split(archive, split)
         return resize_loaded(load_npz(archive, split=split, return_labels=return_labels), size, mode)
-    if importlib.util.find_spec("tensorflow") is None:
+    if not _has_tensorflow():
         pair = _read_idx(name, split, folders)
         return resize_loaded(pair if return_labels else pair[0], size, mode)
     with _quiet():
         return _read_builder(_prepared_builder(name, folders), split, size, mode, return_labels)
+
+
+def _has_tensorflow() -> bool:
+    try:
+        return importlib.util.find_spec("tensorflow") is not None
+    except (ImportError, ValueError):  # kept from being imported
+        return False
 
 
 @contextlib.contextmanager
@@ -272,11 +279,18 @@ def _read_idx(name: str, split: str, folders: list[Path]) -> tuple[np.ndarray, n
 
     All of them use the same file names, and nothing here compares checksums: the folder's name must tell them apart.
     """
-    prefix = {"train": "train", "test": "t10k"}.get(split, split)
+    prefix = {"train": "train", "test": "t10k"}.get(split)
+    if prefix is None and any(folder.name == _base(name) and any(folder.glob("*-ubyte.gz")) for folder in folders):
+        raise ValueError(f"{name} has the splits 'train' and 'test'. Received: split={split!r}")
     for folder in folders:
         files = [folder / f"{prefix}-{part}-ubyte.gz" for part in ("images-idx3", "labels-idx1")]
         if folder.name == _base(name) and all(file.is_file() for file in files):
             images, labels = map(_read_idx_file, files)
+            if images.ndim != 3 or labels.shape != images.shape[:1]:
+                raise OSError(
+                    f"{files[0]} and {files[1].name} do not belong together: fetch them anew. "
+                    f"Received: images of shape {images.shape} and labels of shape {labels.shape}"
+                )
             return images[..., None], labels.astype(np.int64)
     raise ImportError(
         f"Data sets by name are read by tensorflow-datasets, which needs TensorFlow: `pip install tensorflow`, or name "

@@ -223,7 +223,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
         return images
     if images.dtype.kind != "f":
         raise ValueError(f"Images must be uint8 or float. Received: images of dtype {images.dtype}")
-    scaled = np.multiply(images, 127.5, dtype=np.float32)
+    scaled = np.asarray(np.multiply(images, 127.5, dtype=np.float32))
     if images.size and np.isnan(scaled.min()):
         warnings.warn("The images hold NaN: the model that drew them has diverged.", RuntimeWarning, stacklevel=2)
         np.copyto(scaled, 0, where=np.isnan(scaled))

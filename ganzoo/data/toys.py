@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from ganzoo.data.preprocessing import check_positive
+
 __all__ = ["gaussian_1d", "gaussian_grid", "gaussian_ring", "grid_centres", "ring_centres"]
 
 
 def ring_centres(modes: int = 8, radius: float = 2.0) -> np.ndarray:
     """The means of `gaussian_ring`: float32 (modes, 2), counter-clockwise from (radius, 0)."""
-    _require_positive(modes=modes, radius=radius)
+    check_positive(modes=modes)
+    _require_positive(radius=radius)
     angles = 2 * np.pi * np.arange(modes) / modes
     return (radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
 
@@ -48,7 +51,8 @@ def gaussian_ring(
 
 def grid_centres(side: int = 5, spacing: float = 2.0) -> np.ndarray:
     """The means of `gaussian_grid`: float32 (side * side, 2), centred on the origin, row by row."""
-    _require_positive(side=side, spacing=spacing)
+    check_positive(side=side)
+    _require_positive(spacing=spacing)
     ticks = spacing * (np.arange(side) - (side - 1) / 2)
     return np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2).astype(np.float32)
 

@@ -2,7 +2,8 @@
 
 Convolution, its transpose and its weight gradient are the three partial maps of one trilinear form, so the derivative
 of each is a product of the others, to any order. Left to itself, JAX differentiates a transposed convolution, and a
-convolution for the second time, into dilated convolutions that XLA runs many times slower than need be.
+convolution for the second time, into dilated convolutions that XLA runs many times slower than need be. On a CPU it
+also multiplies by the zeros that dilate a transposed convolution's input.
 
 `jax.custom_vjp` allows reverse mode only: `jax.jvp`, `jax.jacfwd` and `jax.hessian` (forward over reverse) raise.
 """
@@ -30,11 +31,35 @@ def convolution(x, kernel, strides, pads):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def transposed_convolution(y, kernel, strides, pads):
+    direct = functools.partial(_dilated, strides=strides, pads=pads)
+    whole = all(k % s == 0 for k, s in zip(kernel.shape[:2], strides))
+    # Few channels are too few to fill the plain convolution, and small images are mostly border.
+    if max(strides) == 1 or not whole or kernel.shape[2] < 8 or min(y.shape[1:3]) < 6:
+        return direct(y, kernel)
+    interleaved = functools.partial(_interleaved, strides=strides, pads=pads)
+    return lax.platform_dependent(y, kernel, cpu=interleaved, default=direct)
+
+
+def _dilated(y, kernel, strides, pads):
     pads = [(k - 1 - before, k - 1 - after) for k, (before, after) in zip(kernel.shape[:2], pads)]
     kernel = jnp.flip(kernel, (0, 1))
     return lax.conv_general_dilated(
         y, kernel, (1, 1), pads, lhs_dilation=strides, dimension_numbers=("NHWC", "HWOI", "NHWC")
     )
+
+
+def _interleaved(y, kernel, strides, pads):
+    """The same without multiplying by the zeros between: one plain convolution gives all pixels of a stride at once."""
+    (high, wide), (k_high, k_wide, channels, filters) = strides, kernel.shape
+    taps = (k_high // high, k_wide // wide)
+    kernel = kernel.reshape(taps[0], high, taps[1], wide, channels, filters).transpose(0, 2, 1, 3, 4, 5)
+    kernel = jnp.flip(kernel.reshape(*taps, -1, filters), (0, 1))
+    around = [(n - 1, n - 1) for n in taps]
+    x = lax.conv_general_dilated(y, kernel, (1, 1), around, dimension_numbers=("NHWC", "HWOI", "NHWC"))
+    num, rows, columns = x.shape[:3]
+    x = x.reshape(num, rows, columns, high, wide, channels).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(num, rows * high, columns * wide, channels)
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((-before, -after, 0) for before, after in pads), (0, 0, 0)])
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
