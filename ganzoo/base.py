@@ -474,6 +474,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
         except TypeError as error:
             if "multiple values for" not in str(error):
                 raise
+        # One that makes its own networks, and hands on what else it is given.
         return cls(**{key: config[key] for key in config if key not in ("generator", "discriminator")})
 
     def _seed_states(self) -> list:

@@ -107,17 +107,15 @@ def train(
     )
     recipe = recipe.model_copy(update={"arguments": {**recipe.arguments, "image_shape": list(images.shape[1:])}})
     extractor = _extractor(recipe.dataset.name if data is None else data, images)
-    model = _compiled(recipe, len(images), preset)
-    make_feed(  # refuses what `fit` would refuse, before a training of before is deleted
-        images,
-        image_shape=model.image_shape,
-        batch_size=recipe.training.batch_size,
-        basket=model.discriminator_steps,
-    )
-    record = _begin(folder, _record(preset, recipe, images, data, extractor), resume)
-    if record["finished"]:
+    record = _record(preset, recipe, images, data, extractor)
+    begun = _begun(folder, record) if resume else None
+    if begun is not None and begun["finished"]:
         _say(verbose, f"The training in {folder} is finished already.")
         return keras.saving.load_model(folder / MODEL)
+    model = _compiled(recipe, len(images), preset)
+    if begun is None:
+        _begin(folder, record, model, images, recipe.training.batch_size)
+    record = begun or record
     watched = len(images) >= LEAST_IMAGES and not HealthMonitor.cannot_watch(model)
     backup = Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
     with _StopBetweenSteps(backup) as stop:
@@ -347,24 +345,27 @@ def _record(preset: str | Path, recipe: Recipe, images: np.ndarray, data: Any, e
     }
 
 
-def _begin(folder: Path, record: dict[str, Any], resume: bool) -> dict[str, Any]:
-    """Opens the folder for this training, or finds the one that it holds."""
-    path = folder / RECORD
-    if path.is_file() and resume:
-        before = read_record(folder)
-        changes = differences(before["settings"], record["settings"])
-        begun = before["finished"] or any((folder / name).exists() for name in (BACKUP, LOG, SAMPLES))
-        if changes and begun:
-            raise ValueError(
-                f"The training in {folder} was begun with other settings: {'; '.join(changes)}. Go on with those, "
-                "choose another folder, or start afresh with resume=False (on the command line --overwrite)."
-            )
-        if begun:
-            return before
+def _begun(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of the training that the folder holds, if it came to anything; refused if it is not this one."""
+    if not (folder / RECORD).is_file():
+        return None
+    before = read_record(folder)
+    if not before["finished"] and not any((folder / name).exists() for name in (BACKUP, LOG, SAMPLES)):
+        return None
+    if changes := differences(before["settings"], record["settings"]):
+        raise ValueError(
+            f"The training in {folder} was begun with other settings: {'; '.join(changes)}. Go on with those, "
+            "choose another folder, or start afresh with resume=False (on the command line --overwrite)."
+        )
+    return before
+
+
+def _begin(folder: Path, record: dict[str, Any], model: GAN, images: np.ndarray, batch_size: int) -> None:
+    """Opens the folder for a new training: what it held is deleted, once `fit` is known to take the images."""
+    make_feed(images, image_shape=model.image_shape, batch_size=batch_size, basket=model.discriminator_steps)
     _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write_record(folder, record)
-    return record
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:

@@ -40,7 +40,10 @@ class ThreePlayerGAN(ganzoo.DCGAN):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.encoder = keras.Sequential(
+        self.encoder = self.make_encoder()
+
+    def make_encoder(self):
+        return keras.Sequential(
             [keras.Input(self.image_shape), keras.layers.Flatten(), keras.layers.Dense(self.latent_dim, name="code")],
             name="encoder",
         )
@@ -725,29 +728,18 @@ def test_data_without_end_is_evaluated_for_some_steps(images):
         model.fit(images[:16], batch_size=8, verbose=0, validation_data=np.full((8, 16, 16, 1), 99.0))
 
 
-class SharedTrunk(ganzoo.DCGAN):
-    """InfoGAN's shape: a third player answers from the discriminator's own layers."""
+class SharedTrunk(ThreePlayerGAN):
+    """InfoGAN's shape: the third player answers from the discriminator's own layers."""
 
-    def __init__(self, normalization, **kwargs):
-        discriminator = functools.partial(dcgan_discriminator, (16, 16, 1), 4, normalization)
-        super().__init__((16, 16, 1), 4, 4, discriminator=discriminator, **kwargs)
+    def make_encoder(self):
         trunk = self.discriminator
         code = keras.layers.Dense(self.latent_dim, name="code")(trunk.get_layer("flatten").output)
-        self.q = keras.Model(trunk.inputs, code, name="q")
-
-    def players(self):
-        return {"discriminator": [self.discriminator], "q": [self.q], "generator": [self.generator]}
-
-    def update(self, reals, training):
-        latents = self.latents(ops.shape(reals[0])[0])
-        fake = self.without_updates(lambda: self.generator(latents, training=training))
-        error = self.minimize(lambda: ops.mean(ops.square(self.q(fake, training=training) - latents)), "q", training)
-        return {"q": error, **super().update(reals, training)}
+        return keras.Model(trunk.inputs, code, name="encoder")
 
 
 @pytest.mark.parametrize("normalization", ["batch", "spectral"])
 def test_layers_that_two_players_share_keep_their_statistics(normalization, images):
-    model = SharedTrunk(normalization, seed=3)
+    model = tiny(SharedTrunk, discriminator=lambda: dcgan_discriminator((16, 16, 1), 4, normalization))
     states = [v for v in model.discriminator.non_trainable_variables if "seed" not in v.path]
     before = values(states)
     assert before
