@@ -11,30 +11,37 @@ import contextlib
 import importlib
 import importlib.util
 import sys
+import warnings
 
 __version__ = "0.1.0"
 
 # Where each public name lives. Modules are imported when a name is first used, so that `import ganzoo` stays light.
 _HOME = {
-    "GAN": "ganzoo.gan",
+    "GAN": "ganzoo.engine.gan",
     "VanillaGAN": "ganzoo.models",
     "DCGAN": "ganzoo.models",
     "WGANGP": "ganzoo.models",
-    "load": "ganzoo.presets",
-    "list_presets": "ganzoo.presets",
-    "info": "ganzoo.presets",
-    "list_models": "ganzoo.registry",
-    "register": "ganzoo.registry",
-    "train": "ganzoo.training",
+    "load": "ganzoo.zoo.presets",
+    "list_presets": "ganzoo.zoo.presets",
+    "info": "ganzoo.zoo.presets",
+    "list_models": "ganzoo.zoo.registry",
+    "register": "ganzoo.zoo.registry",
+    "train": "ganzoo.zoo.training",
 }
-_MODULES = ("callbacks", "data", "export", "layers", "losses", "metrics", "models", "plot", "presets")
+_MODULES = {name: f"ganzoo.{name}" for name in ("callbacks", "data", "layers", "losses", "metrics", "models", "plot")}
+_MODULES |= {"export": "ganzoo.engine.export", "presets": "ganzoo.zoo.presets"}
+# Where modules are that had another name before: an import by that name still works, and says the new one.
+_MOVED = {
+    **dict.fromkeys(("backend", "base", "export", "feed", "gan", "optimizer", "schedules"), "ganzoo.engine"),
+    **dict.fromkeys(("presets", "publishing", "registry", "training", "weights"), "ganzoo.zoo"),
+}
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 
 
 def __getattr__(name: str):
     if name in _MODULES:
-        return importlib.import_module(f"ganzoo.{name}")
+        return importlib.import_module(_MODULES[name])
     if name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
         globals()[name] = value
@@ -44,6 +51,26 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Moved:
+    """Finds the modules of `_MOVED` by their names of before: the same modules, not others like them."""
+
+    def find_spec(self, name, path=None, target=None):
+        package, _, rest = name.partition(".")
+        if package != "ganzoo" or rest.partition(".")[0] not in _MOVED:
+            return None
+        new = f"{_MOVED[rest.partition('.')[0]]}.{rest}"
+        warnings.warn(f"The module {name} is called {new} now: import it from there.", DeprecationWarning, stacklevel=2)
+        return importlib.util.spec_from_loader(name, self, origin=new)
+
+    def create_module(self, spec):
+        module = importlib.import_module(spec.origin)
+        self._own = module.__spec__  # which Python is about to replace
+        return module
+
+    def exec_module(self, module):
+        module.__spec__, module.__loader__ = self._own, self._own.loader
 
 
 class _AfterKeras:
@@ -73,6 +100,7 @@ def _register_models() -> None:
         importlib.import_module("ganzoo.models")
 
 
+sys.meta_path.insert(0, _Moved())
 if "keras" in sys.modules:
     _register_models()
 else:

@@ -24,7 +24,7 @@ import typer.core
 import ganzoo
 
 if TYPE_CHECKING:
-    from ganzoo.gan import GAN
+    from ganzoo.engine.gan import GAN
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -105,7 +105,7 @@ def list_(
     ] = None,
 ) -> None:
     """List the presets: what can be drawn from or trained by name."""
-    from ganzoo import presets
+    from ganzoo.zoo import presets
 
     rows = [("PRESET", "WEIGHTS", "DESCRIPTION")]
     for name in presets.list_presets(model, dataset, pretrained):
@@ -125,7 +125,7 @@ def info(
     preset: Annotated[str, typer.Argument(metavar="PRESET", help="A preset's name.", show_default=False)],
 ) -> None:
     """Show a preset's recipe, its weights and its numbers."""
-    from ganzoo import presets
+    from ganzoo.zoo import presets
 
     typer.echo(presets.info(preset))
 
@@ -200,13 +200,13 @@ def train(
     ] = False,
 ) -> None:
     """Train a preset's model from its recipe. Interrupted, it goes on where it was when run again."""
-    from ganzoo import presets
+    from ganzoo.zoo import presets
 
     shape = _shape(image_shape)
     presets.read_recipe(preset)  # a wrong name or a faulty recipe is told before Keras is loaded
     output = output or Path("runs") / _stem(preset)
     try:
-        from ganzoo.training import train as train_
+        from ganzoo.zoo.training import train as train_
 
         train_(
             preset, output, data=data, data_dir=data_dir, image_shape=shape, epochs=epochs, batch_size=batch_size,
@@ -268,7 +268,8 @@ def evaluate(
         results = model.evaluate(_images(str(data), "test", data_dir, model.image_shape))
         measured = [{"name": name, "value": float(value), "std": None} for name, value in results.items()]
     else:
-        from ganzoo import metrics, presets
+        from ganzoo import metrics
+        from ganzoo.zoo import presets
 
         by_name = is_file or source in presets.list_presets()
         measured = metrics.evaluate(
@@ -303,7 +304,7 @@ def export(
         _check_free(output, overwrite)
     model = _load(preset)
     with _working("Exporting, reloading and comparing"):
-        from ganzoo.export import export as export_
+        from ganzoo.engine.export import export as export_
 
         path = export_(model, output, format=format, overwrite=overwrite, verbose=False)
     typer.echo(f"Wrote {path}")
@@ -327,7 +328,7 @@ def _use_backend(backend: str) -> None:
 
 def _load(preset: str) -> GAN:
     """The model of a preset, a `.keras` file or a training folder."""
-    from ganzoo import presets
+    from ganzoo.zoo import presets
 
     path = Path(preset)
     if path.is_dir() and preset not in presets.list_presets():
@@ -343,7 +344,7 @@ def _load_file(path: Path) -> GAN:
     import keras
 
     import ganzoo.models  # noqa: F401  Keras finds the classes that are registered
-    from ganzoo.gan import GAN
+    from ganzoo.engine.gan import GAN
 
     try:
         model = keras.saving.load_model(path)
@@ -356,12 +357,12 @@ def _load_file(path: Path) -> GAN:
 
 def _dataset_of(source: str) -> str:
     """What a preset, or the training in a folder, learned from."""
-    from ganzoo import presets
+    from ganzoo.zoo import presets
 
     if source in presets.list_presets():
         return presets.read_recipe(source).dataset.name
     if Path(source).is_dir():
-        from ganzoo.training import read_record
+        from ganzoo.zoo.training import read_record
 
         return read_record(source)["dataset"]["name"]
     if Path(source).suffix == ".keras":
@@ -370,7 +371,7 @@ def _dataset_of(source: str) -> str:
 
 
 def _images(data: str, split: str, data_dir: Path | None, image_shape: tuple[int, int, int]) -> Any:
-    from ganzoo.training import load_images
+    from ganzoo.zoo.training import load_images
 
     with _working("Reading the data"):
         return load_images(data, split=split, data_dir=data_dir, folder_shape=image_shape)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from keras import ops
 
-from ganzoo.backend import input_gradient
+from ganzoo.engine.backend import input_gradient
 
 
 def non_saturating_discriminator_loss(real_logits, fake_logits):

@@ -26,8 +26,8 @@ def main() -> None:
     if not (arguments.preset or arguments.measure or arguments.readme):
         parser.error("name the folder of a training and its preset, or --measure PRESET, or --readme")
 
-    from ganzoo import publishing
-    from ganzoo.weights import WeightsError
+    from ganzoo.zoo import publishing
+    from ganzoo.zoo.weights import WeightsError
 
     try:
         if not arguments.readme:

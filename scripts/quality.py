@@ -25,7 +25,8 @@ def quality(output: Path, data_dir: str | None, epochs: int, seed: int, seeds: i
     Returns:
         {dataset: {name: {metric: {"value", "std", "ratio": to the plain loop, "protocol"}}}}
     """
-    from ganzoo import metrics, presets
+    from ganzoo import metrics
+    from ganzoo.zoo import presets
 
     output.mkdir(parents=True, exist_ok=True)
     table: dict = {}

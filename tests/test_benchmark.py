@@ -156,7 +156,8 @@ def test_refused_arguments_give_exit_code_2_and_one_line(arguments, received):
 def test_quality_scores_the_plain_loop_and_the_presets_under_one_protocol(tmp_path, monkeypatch, capsys):
     import quality
 
-    from ganzoo import data, metrics, presets
+    from ganzoo import data, metrics
+    from ganzoo.zoo import presets
 
     small = metrics.Protocol("standard", ("frechet",), num_images=200)
     monkeypatch.setitem(metrics.PROTOCOLS, "standard", small)

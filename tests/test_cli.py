@@ -17,7 +17,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import ganzoo
-from ganzoo import cli, presets, weights
+from ganzoo import cli
+from ganzoo.zoo import presets, weights
 
 ROOT = Path(__file__).parent.parent
 RECIPE = """\
@@ -325,7 +326,7 @@ def test_bad_input_to_evaluate(zoo):
 
 
 def test_export_calls_the_exporter_and_names_what_it_wrote(zoo, monkeypatch):
-    from ganzoo import export
+    from ganzoo.engine import export
 
     def stand_in(model, path, format, overwrite, verbose):
         assert (model.latent_dim, format, overwrite, verbose) == (4, "tf_saved_model", False, False)

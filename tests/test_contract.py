@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from ganzoo.registry import get_model, list_models
+from ganzoo.zoo.registry import get_model, list_models
 
 pytestmark = pytest.mark.parametrize(
     "name", [n for n in list_models() if get_model(n).__module__.startswith("ganzoo.")]

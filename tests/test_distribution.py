@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganzoo.backend import BACKEND
+from ganzoo.engine.backend import BACKEND
 
 WORKER = Path(__file__).with_name("distribution_worker.py")
 ROOT = WORKER.parents[1]

@@ -15,7 +15,7 @@ from keras import ops
 
 import ganzoo
 from ganzoo import losses
-from ganzoo.backend import BACKEND
+from ganzoo.engine.backend import BACKEND
 from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -205,7 +205,7 @@ def test_eager_and_compiled_steps_agree(images):
 
 
 def test_step_functions_of_the_seam_write_nothing():
-    from ganzoo.backend import forward, value_and_grad
+    from ganzoo.engine.backend import forward, value_and_grad
 
     state = keras.Variable(1.0, trainable=False)
     weight = keras.Variable(2.0)
@@ -477,8 +477,8 @@ def test_seeds_are_checked(seed):
 
 @pytest.mark.parametrize("order", ["import ganzoo, keras", "import keras, ganzoo"])
 def test_a_saved_model_loads_in_a_process_that_only_imports_ganzoo(order, images, tmp_path):
-    from ganzoo.presets import Schedule, Training
-    from ganzoo.training import compile_for
+    from ganzoo.zoo.presets import Schedule, Training
+    from ganzoo.zoo.training import compile_for
 
     model = tiny()
     compile_for(model, Training(epochs=1, batch_size=8, schedule=Schedule(hold=0.5)), num_steps=10)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import ganzoo
-from ganzoo.export import TOLERANCE, _second_process, export
+from ganzoo.engine.export import TOLERANCE, _second_process, export
 
 LATENTS = np.random.default_rng(1).normal(size=(5, 8)).astype("float32")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ganzoo
-from ganzoo.feed import make_feed
+from ganzoo.engine.feed import make_feed
 
 pytestmark = pytest.mark.backend_free
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from metric_references import torch_fidelity
 
-from ganzoo import weights
 from ganzoo.metrics import inception
+from ganzoo.zoo import weights
 
 BLOCKS = [f"Mixed_{name}" for name in ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")]
 

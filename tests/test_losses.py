@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 
 from ganzoo import losses
-from ganzoo.backend import input_gradient
+from ganzoo.engine.backend import input_gradient
 from ganzoo.losses import gradient_penalty
 
 RNG = np.random.default_rng(0)

@@ -18,9 +18,10 @@ import scipy.linalg
 from PIL import Image
 
 import ganzoo
-from ganzoo import metrics, presets
+from ganzoo import metrics
 from ganzoo.data.preprocessing import to_uint8
 from ganzoo.metrics import GaussianMoments, Reference, extractors, frechet_distance, kernel_distance, prdc, protocol
+from ganzoo.zoo import presets
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import ganzoo
-from ganzoo import presets
+from ganzoo.zoo import presets
 
 ROOT = Path(__file__).parent.parent
 RECIPE = """\
@@ -307,7 +307,7 @@ def test_listing_does_not_import_keras_or_a_framework():
 @pytest.fixture
 def published(zoo):
     """`dcgan-toy` with bundled weights, and the model that they are from."""
-    from ganzoo import weights
+    from ganzoo.zoo import weights
 
     model = ganzoo.load("dcgan-toy", weights=None)
     for network in (model.generator, model.generator_ema):  # fresh weights of .02 draw next to nothing
@@ -321,7 +321,7 @@ def published(zoo):
 
 @pytest.fixture
 def bundled(zoo, monkeypatch):
-    from ganzoo import weights
+    from ganzoo.zoo import weights
 
     monkeypatch.setattr(weights, "bundled_dir", lambda: zoo / "weights")
     monkeypatch.delenv("GANZOO_WEIGHTS", raising=False)
@@ -347,7 +347,7 @@ def test_a_loaded_model_trains_without_ceremony(zoo, bundled, published):
 
 
 def test_the_hash_decides(zoo, bundled, published):
-    from ganzoo.weights import WeightsError
+    from ganzoo.zoo.weights import WeightsError
 
     path = zoo / "weights" / "dcgan-toy.safetensors"
     content = bytearray(path.read_bytes())

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import ganzoo
-from ganzoo import metrics, presets, publishing
+from ganzoo import metrics
 from ganzoo.metrics import protocol
+from ganzoo.zoo import presets, publishing
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganzoo import registry
+from ganzoo.zoo import registry
 
 pytestmark = pytest.mark.backend_free
 

@@ -15,17 +15,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ganzoo"
 FRAMEWORKS = {"tensorflow", "jax", "torch"}
 ORDER = (  # each part imports only from parts further up
-    {"backend", "registry", "schedules"},
-    {"layers", "losses", "optimizer", "data"},
-    {"feed", "networks", "weights", "export", "plot"},
-    {"base"},
-    {"gan"},
+    {"engine.backend", "engine.schedules", "zoo.registry"},
+    {"layers", "losses", "engine.optimizer", "data"},
+    {"engine.feed", "networks", "zoo.weights", "engine.export", "plot"},
+    {"engine.base"},
+    {"engine.gan"},
     {"callbacks", "models"},
-    {"presets"},
+    {"zoo.presets"},
     {"metrics"},
-    {"training"},
-    {"publishing", "cli"},
+    {"zoo.training"},
+    {"zoo.publishing", "cli"},
 )
+ROOMS = ("engine", "zoo")  # folders whose files are parts of their own
 
 
 def module_imports(path: Path):
@@ -49,33 +50,34 @@ def module_imports(path: Path):
 
 
 def part(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return part_of(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def part_of(pieces) -> str:
+    return ".".join(pieces[: 2 if pieces[0] in ROOMS else 1])
 
 
 @pytest.mark.backend_free
 def test_imports_point_in_one_direction():
     rank = {name: i for i, names in enumerate(ORDER) for name in names}
     for path in sorted(PACKAGE.rglob("*.py")):
-        if part(path) == "__init__":
+        if path.stem == "__init__" and path.parent.name in ("ganzoo", *ROOMS):
             continue
         for name, at_import in module_imports(path):
-            pieces = name.split(".")
-            if (
-                len(pieces) == 1
-                or pieces[0] != "ganzoo"
-                or not at_import
-                or pieces[1] == part(path)
-                or pieces[1] not in rank
-            ):
+            package, *pieces = name.split(".")
+            if package != "ganzoo" or not pieces or not at_import:
                 continue
-            assert rank[pieces[1]] < rank[part(path)], f"{path.relative_to(ROOT)} imports {name}"
-    assert {part(path) for path in PACKAGE.rglob("*.py")} - {"__init__"} == set(rank)
+            imported = part_of(pieces)
+            if imported != part(path) and imported in rank:
+                assert rank[imported] < rank[part(path)], f"{path.relative_to(ROOT)} imports {name}"
+    parts = {part(path) for path in PACKAGE.rglob("*.py")}
+    assert parts - {"__init__", "engine.__init__", "zoo.__init__"} == set(rank)
 
 
 @pytest.mark.backend_free
 def test_only_the_backend_imports_frameworks():
     for path in sorted(PACKAGE.rglob("*.py")):
-        if part(path) in ("backend", "export"):
+        if part(path) in ("engine.backend", "engine.export"):
             continue
         for name, _ in module_imports(path):
             assert name.split(".")[0] not in FRAMEWORKS, f"{path.relative_to(ROOT)} imports {name}"
@@ -85,7 +87,7 @@ def test_only_the_backend_imports_frameworks():
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 @pytest.mark.parametrize("variant", ["dcgan", "vanilla_gan", "wgan_gp"])
 def test_a_variant_reads_in_450_lines_and_is_written_in_100(variant, backend):
-    path = [PACKAGE / "backend" / f"{backend}.py", PACKAGE / "gan.py", PACKAGE / "losses.py"]
+    path = [PACKAGE / "engine/backend" / f"{backend}.py", PACKAGE / "engine/gan.py", PACKAGE / "losses.py"]
     own = PACKAGE / "models" / f"{variant}.py"
     lengths = [len(file.read_text().splitlines()) for file in (*path, own)]
     assert lengths[-1] <= 100 and sum(lengths) <= 450, lengths
@@ -135,3 +137,31 @@ def test_importing_adds_little_to_keras():
         for _ in range(3)
     ]
     assert min(seconds) <= 0.3, seconds
+
+
+MOVED = """
+import warnings
+warnings.simplefilter("error")
+import ganzoo
+for name in ("GAN", "DCGAN", "load", "train", "list_models", "export", "presets", "callbacks"):
+    getattr(ganzoo, name)  # public names did not move
+warnings.simplefilter("always")
+with warnings.catch_warnings(record=True) as told:
+    import ganzoo.gan
+    from ganzoo import backend
+    from ganzoo.backend.scope import StepScope
+    from ganzoo.registry import register
+    from ganzoo.weights import load_weights
+import ganzoo.engine.gan, ganzoo.engine.backend.scope, ganzoo.zoo.registry
+assert ganzoo.gan is ganzoo.engine.gan and ganzoo.gan.__spec__.name == "ganzoo.engine.gan"
+assert StepScope is ganzoo.engine.backend.scope.StepScope and register is ganzoo.zoo.registry.register
+assert {w.category for w in told} == {DeprecationWarning} and all(w.filename == "<string>" for w in told), told
+assert "ganzoo.gan is called ganzoo.engine.gan" in str(told[0].message)
+"""
+
+
+@pytest.mark.backend_free
+def test_modules_that_moved_are_found_by_their_names_of_before(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", MOVED], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

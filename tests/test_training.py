@@ -18,9 +18,10 @@ import pytest
 import safetensors
 
 import ganzoo
-from ganzoo import metrics, presets, publishing, training, weights
+from ganzoo import metrics
 from ganzoo.callbacks import SampleGrid
-from ganzoo.schedules import HoldThenLinear
+from ganzoo.engine.schedules import HoldThenLinear
+from ganzoo.zoo import presets, publishing, training, weights
 
 ROOT = Path(__file__).parent.parent
 RECIPE = """\

@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 from fault_server import FaultServer, serve
 
-from ganzoo import weights as gz
-from ganzoo.weights import WeightsError, WeightsFile, load_weights, locate, save_weights
+from ganzoo.zoo import weights as gz
+from ganzoo.zoo.weights import WeightsError, WeightsFile, load_weights, locate, save_weights
 
 DATA = np.random.default_rng(0).bytes(40_000)
 FILE = WeightsFile("toy", "file.safetensors", hashlib.sha256(DATA).hexdigest(), len(DATA))
@@ -154,7 +154,7 @@ def test_the_bundled_copy_is_used_and_verified(tmp_path):
 @backend_free
 def test_the_bundled_folder_is_the_project_s_or_the_wheel_s(monkeypatch, tmp_path):
     monkeypatch.undo()
-    project = Path(gz.__file__).parents[1]
+    project = Path(gz.__file__).parents[2]
     assert gz.bundled_dir() in (project / "zoo_configs/weights", project / "ganzoo/zoo_configs/weights")
     monkeypatch.setattr(gz, "__file__", str(tmp_path / "checkout/ganzoo/weights.py"))
     assert gz.bundled_dir() == tmp_path / "checkout/ganzoo/zoo_configs/weights"

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from ganzoo import backend
 from ganzoo.data.preprocessing import check_images, check_positive, to_float
-from ganzoo.gan import GAN
+from ganzoo.engine import backend
+from ganzoo.engine.gan import GAN
 
 __all__ = ["HealthMonitor"]
 

@@ -161,7 +161,7 @@ def _is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
 
 
 def _prepare(builder: tfds.core.DatasetBuilder, name: str, folders: list[Path]) -> None:
-    from ganzoo.backend import import_tensorflow
+    from ganzoo.engine.backend import import_tensorflow
 
     import_tensorflow()  # so that its GPU is hidden before it writes a record
     import tensorflow_datasets as tfds
@@ -243,7 +243,7 @@ def _received(folders: list[Path]) -> str:
 def _read_builder(
     builder: tfds.core.DatasetBuilder, split: str, size: Size | None, mode: str | None, return_labels: bool
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    from ganzoo.backend import import_tensorflow
+    from ganzoo.engine.backend import import_tensorflow
 
     import_tensorflow()
     import tensorflow_datasets as tfds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from ganzoo.backend import kernels
+from ganzoo.engine.backend import kernels
 
 
 def _finish(layer, outputs, bias):

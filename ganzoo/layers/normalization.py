@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from ganzoo.backend import kernels
+from ganzoo.engine.backend import kernels
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")

@@ -17,11 +17,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from ganzoo import layers, plot, presets, weights
+from ganzoo import layers, plot
 from ganzoo.data.preprocessing import check_images, to_float
 from ganzoo.data.sources import progress
 from ganzoo.metrics.checks import checked_count, checked_features, checked_images
 from ganzoo.networks.architecture import architecture, is_described
+from ganzoo.zoo import presets, weights
 
 __all__ = ["CustomExtractor", "Extractor", "build_classifier", "extractor", "extractor_names"]
 
@@ -159,7 +160,7 @@ class Extractor:
             raise ValueError(f"The extractor {self.name!r} sees images (n, {wanted}). Received: shape={images.shape}")
         return images
 
-    # What `ganzoo.weights` asks of a model whose networks it saves and loads.
+    # What `ganzoo.zoo.weights` asks of a model whose networks it saves and loads.
     @property
     def networks(self) -> dict[str, keras.Model]:
         return {"extractor": self.network}

@@ -19,9 +19,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ganzoo import backend, weights
 from ganzoo.data.sources import progress
+from ganzoo.engine import backend
 from ganzoo.metrics.checks import checked_images
+from ganzoo.zoo import weights
 
 __all__ = ["Inception", "build_inception"]
 

@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ganzoo import backend, data, plot, presets
+from ganzoo import data, plot
 from ganzoo.data.sources import progress
+from ganzoo.engine import backend
 from ganzoo.metrics.checks import checked_count, checked_images
 from ganzoo.metrics.extractors import extractor as extractor_named
 from ganzoo.metrics.frechet import GaussianMoments
@@ -39,10 +40,11 @@ from ganzoo.metrics.neighbours import authenticity, prdc
 from ganzoo.metrics.path_length import perceptual_path_length
 from ganzoo.metrics.similarity import ms_ssim_diversity
 from ganzoo.metrics.wasserstein import patch_wasserstein_distance, sliced_wasserstein_distance
-from ganzoo.weights import cache_dir
+from ganzoo.zoo import presets
+from ganzoo.zoo.weights import cache_dir
 
 if TYPE_CHECKING:
-    from ganzoo.gan import GAN
+    from ganzoo.engine.gan import GAN
 
 __all__ = ["PROTOCOLS", "Protocol", "Reference", "Score", "evaluate", "score", "scorer"]
 

@@ -6,9 +6,9 @@ import keras
 
 from ganzoo import losses
 from ganzoo.data.preprocessing import as_image_shape
-from ganzoo.gan import GAN
+from ganzoo.engine.gan import GAN
 from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
-from ganzoo.registry import register
+from ganzoo.zoo.registry import register
 
 __all__ = ["DCGAN"]
 
@@ -28,7 +28,7 @@ class DCGAN(GAN):
             default as long as both are even and at least 8: 28x28 ends with 7x7, and with 4x4 where this is 4.
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to logits.
-        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.base.BaseGAN`.
+        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
 
     Raises:
         ValueError: an image_shape that the strides do not allow; networks that do not fit together.

@@ -9,8 +9,8 @@ from keras.layers import Activation, Dense, Dropout, Flatten, LeakyReLU, ReLU, R
 
 from ganzoo import losses
 from ganzoo.data.preprocessing import as_image_shape, check_positive
-from ganzoo.gan import GAN
-from ganzoo.registry import register
+from ganzoo.engine.gan import GAN
+from ganzoo.zoo.registry import register
 
 __all__ = ["VanillaGAN"]
 
@@ -29,7 +29,7 @@ class VanillaGAN(GAN):
         minimax: train the generator on ``log(1 - D(G(z)))`` (eq. 1) instead of ``-log D(G(z))`` (section 3).
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to logits.
-        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.base.BaseGAN`.
+        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
 
     Example:
 

@@ -7,9 +7,9 @@ from keras import ops
 
 from ganzoo import losses
 from ganzoo.data.preprocessing import as_image_shape, check_positive
-from ganzoo.gan import GAN
+from ganzoo.engine.gan import GAN
 from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
-from ganzoo.registry import register
+from ganzoo.zoo.registry import register
 
 __all__ = ["WGANGP"]
 
@@ -31,7 +31,7 @@ class WGANGP(GAN):
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to scores; without BatchNorm, which would tie the gradients of the images
             in a batch to one another (section 4 of the paper).
-        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.base.BaseGAN`.
+        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
 
     Raises:
         ValueError: an image_shape that the strides do not allow; networks that do not fit together.

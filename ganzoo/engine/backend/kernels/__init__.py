@@ -8,11 +8,11 @@ from __future__ import annotations
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from ganzoo.backend.kernels.tensorflow import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm
+    from ganzoo.engine.backend.kernels.tensorflow import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm
 elif keras.backend.backend() == "jax":
-    from ganzoo.backend.kernels.jax import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm
+    from ganzoo.engine.backend.kernels.jax import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm
 elif keras.backend.backend() == "torch":
-    from ganzoo.backend.kernels.torch import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm
+    from ganzoo.engine.backend.kernels.torch import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm
 else:
     raise ImportError(
         "ganzoo runs on the Keras backends tensorflow, jax and torch. Set KERAS_BACKEND to one of them. "

@@ -22,7 +22,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganzoo.backend import import_tensorflow
+from ganzoo.engine.backend import import_tensorflow
 
 FORMATS = ("tf_saved_model",)
 TOLERANCE = 1e-4  # largest difference of a pixel in [-1, 1] between the file and Keras, both in float32 on the CPU
@@ -209,7 +209,11 @@ def _write(
     np.savez(folder / "arrays.npz", *weights, latents=latents)
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
     environment["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    command = [sys.executable, "-c", "import sys, ganzoo.export; ganzoo.export._second_process(sys.argv[1])"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from ganzoo.engine import export; export._second_process(sys.argv[1])",
+    ]
     done = subprocess.run([*command, str(folder)], env=environment, capture_output=True, text=True, errors="replace")
     if done.returncode:
         report = folder / "error.txt"

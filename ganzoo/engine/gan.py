@@ -1,4 +1,4 @@
-"""The adversarial step: players, their losses and updates, averaged weights. What surrounds it is in `ganzoo.base`."""
+"""The adversarial step: players, their losses and updates, averaged weights. Around it: `ganzoo.engine.base`."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from ganzoo import backend
-from ganzoo.base import BaseGAN
+from ganzoo.engine import backend
+from ganzoo.engine.base import BaseGAN
 
 __all__ = ["GAN"]
 
@@ -28,7 +28,7 @@ class GAN(BaseGAN):
         latent_dim: int.
         image_shape: (height, width, channels), or (features,) for vectors.
 
-    The constructor's arguments are those of `ganzoo.base.BaseGAN`.
+    The constructor's arguments are those of `ganzoo.engine.base.BaseGAN`.
     """
 
     discriminator_steps = 1

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganzoo import metrics, plot, presets, training, weights
-from ganzoo.presets import Card, Golden, Recipe
+from ganzoo import metrics, plot
+from ganzoo.zoo import presets, training, weights
+from ganzoo.zoo.presets import Card, Golden, Recipe
 
 if TYPE_CHECKING:
-    from ganzoo.gan import GAN
+    from ganzoo.engine.gan import GAN
 
 MAX_BYTES, MAX_TOTAL_BYTES = 1_500_000, 25_000_000  # of one preset's weights, and of all that the package carries
 MAX_HALF_PRECISION_ERROR = 2.0  # grey levels, mean over all pixels of NUM_COMPARED images

@@ -23,13 +23,13 @@ from typing import Annotated, Any, Literal
 import pydantic
 import yaml
 
-from ganzoo import registry
-from ganzoo.registry import suggestion
+from ganzoo.zoo import registry
+from ganzoo.zoo.registry import suggestion
 
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from ganzoo.gan import GAN
+    from ganzoo.engine.gan import GAN
 
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 Rate = Annotated[float, pydantic.Field(ge=0, lt=1)]
@@ -321,7 +321,7 @@ def read_card(preset: str | Path) -> Card | None:
 
 def config_dir() -> Path:
     """Returns the folder of recipes, cards and bundled weights: in the wheel, or beside the package in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "zoo_configs"
     return installed if installed.is_dir() else package.parent / "zoo_configs"
 
@@ -360,7 +360,7 @@ def _name(preset: str | Path) -> str:
 
 
 def _load_weights(model: GAN, card: Card | None, source: str | Path | None) -> None:
-    from ganzoo import weights
+    from ganzoo.zoo import weights
 
     if card is None and source is not None:  # a file of one's own, with no hash to hold it to
         if not Path(source).is_file():

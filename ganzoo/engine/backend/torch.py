@@ -3,7 +3,7 @@
 import torch
 from keras import ops, tree
 
-from ganzoo.backend.scope import StepScope
+from ganzoo.engine.backend.scope import StepScope
 
 no_gradient = torch.no_grad
 

@@ -12,11 +12,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from ganzoo import backend
-from ganzoo.backend.scope import StepScope
 from ganzoo.data.preprocessing import check_positive, to_uint8
-from ganzoo.feed import Feed, is_array, make_feed
-from ganzoo.optimizer import PlayerOptimizers, deserialize, serialize
+from ganzoo.engine import backend
+from ganzoo.engine.backend.scope import StepScope
+from ganzoo.engine.feed import Feed, is_array, make_feed
+from ganzoo.engine.optimizer import PlayerOptimizers, deserialize, serialize
 
 __all__ = ["BaseGAN"]
 
@@ -440,8 +440,8 @@ class BaseGAN(backend.StepMixin, keras.Model):
         return int(seed), int(ops.convert_to_numpy(self.optimizer.iterations))
 
     def export(self, filepath, format: str = "tf_saved_model", **kwargs):
-        """Writes the averaged generator for use without ganzoo and Keras. See `ganzoo.export.export`."""
-        from ganzoo.export import export
+        """Writes the averaged generator for use without ganzoo and Keras. See `ganzoo.engine.export.export`."""
+        from ganzoo.engine.export import export
 
         return export(self, filepath, format=format, **kwargs)
 

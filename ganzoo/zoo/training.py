@@ -20,17 +20,18 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ganzoo import metrics, plot, presets, weights
+from ganzoo import metrics, plot
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
-from ganzoo.feed import make_feed
+from ganzoo.engine.feed import make_feed
+from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.protocol import some_of
-from ganzoo.presets import Recipe, Training
-from ganzoo.registry import suggestion
-from ganzoo.schedules import HoldThenLinear
+from ganzoo.zoo import presets, weights
+from ganzoo.zoo.presets import Recipe, Training
+from ganzoo.zoo.registry import suggestion
 
 if TYPE_CHECKING:
-    from ganzoo.gan import GAN
+    from ganzoo.engine.gan import GAN
 
 RECORD, BACKUP, LOG, SAMPLES = "training.json", "backup.safetensors", "log.csv", "samples"
 BACKUP_STEPS = 500  # and at the end of each epoch

@@ -20,11 +20,11 @@ import keras
 BACKEND = keras.config.backend()
 
 if BACKEND == "tensorflow":
-    from ganzoo.backend.tensorflow import StepMixin, forward, input_gradient, no_gradient, value_and_grad
+    from ganzoo.engine.backend.tensorflow import StepMixin, forward, input_gradient, no_gradient, value_and_grad
 elif BACKEND == "jax":
-    from ganzoo.backend.jax import StepMixin, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
+    from ganzoo.engine.backend.jax import StepMixin, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
 elif BACKEND == "torch":
-    from ganzoo.backend.torch import StepMixin, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
+    from ganzoo.engine.backend.torch import StepMixin, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
 else:
     raise ImportError(
         "ganzoo runs on the Keras backends tensorflow, jax and torch: set the environment variable KERAS_BACKEND to "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from ganzoo.backend.kernels.composite import group_norm  # torch's takes the variance as E[x^2] - E[x]^2
+from ganzoo.engine.backend.kernels.composite import group_norm  # torch's takes the variance as E[x^2] - E[x]^2
 
 __all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm"]
 

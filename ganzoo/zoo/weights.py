@@ -160,7 +160,7 @@ def locate(weights: WeightsFile, source: str | os.PathLike[str] | None = None, p
 
 def bundled_dir() -> Path:
     """Returns the folder of the bundled weights: inside the package in a wheel, beside it in a source checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     places = [parent / "zoo_configs" / "weights" for parent in (package, package.parent)]
     return next((place for place in places if place.is_dir()), places[0])
 

@@ -5,7 +5,7 @@ import contextlib
 import tensorflow as tf
 from keras import ops
 
-from ganzoo.backend.scope import StepScope
+from ganzoo.engine.backend.scope import StepScope
 
 
 def value_and_grad(loss_fn, variables):

@@ -32,11 +32,11 @@ def register(name: str | Model | None = None) -> Model | Callable[[Model], Model
     Example:
 
     ```python
-    @ganzoo.registry.register
+    @ganzoo.zoo.registry.register
     class MyGAN(ganzoo.DCGAN):
         ...
 
-    ganzoo.registry.get_model("my_gan")
+    ganzoo.zoo.registry.get_model("my_gan")
     ```
     """
     if isinstance(name, type):
@@ -59,7 +59,7 @@ def get_model(name: str) -> type:
     Example:
 
     ```python
-    model = ganzoo.registry.get_model("dcgan")(image_shape=(32, 32, 3))
+    model = ganzoo.zoo.registry.get_model("dcgan")(image_shape=(32, 32, 3))
     ```
     """
     _import_own_models()

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ganzoo.backend.kernels.composite import batch_norm, group_norm, layer_norm
+from ganzoo.engine.backend.kernels.composite import batch_norm, group_norm, layer_norm
 
 __all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ganzoo.backend.kernels import composite
-from ganzoo.backend.kernels.composite import group_norm, layer_norm
+from ganzoo.engine.backend.kernels import composite
+from ganzoo.engine.backend.kernels.composite import group_norm, layer_norm
 
 __all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm"]
 
