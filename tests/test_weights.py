@@ -156,7 +156,7 @@ def test_the_bundled_folder_is_the_project_s_or_the_wheel_s(monkeypatch, tmp_pat
     monkeypatch.undo()
     project = Path(gz.__file__).parents[2]
     assert gz.bundled_dir() in (project / "zoo_configs/weights", project / "ganzoo/zoo_configs/weights")
-    monkeypatch.setattr(gz, "__file__", str(tmp_path / "checkout/ganzoo/weights.py"))
+    monkeypatch.setattr(gz, "__file__", str(tmp_path / "checkout/ganzoo/zoo/weights.py"))
     assert gz.bundled_dir() == tmp_path / "checkout/ganzoo/zoo_configs/weights"
     (tmp_path / "checkout/zoo_configs/weights").mkdir(parents=True)
     assert gz.bundled_dir() == tmp_path / "checkout/zoo_configs/weights"
