@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import http.server
 import io
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ import pytest
 from PIL import Image
 
 from ganzoo import data
-from ganzoo.data import named
+from ganzoo.data import checks, idx, prepared
 from ganzoo.data.preprocessing import check_images
 
 pytestmark = pytest.mark.backend_free
@@ -341,8 +343,8 @@ def test_folders_without_images_are_refused(tmp_path):
         data.load_folder(tmp_path, 8, recursive=False)
     with pytest.raises(ValueError, match="limit"):
         data.load_folder(tmp_path, 8, limit=0)
-    with pytest.raises(ValueError, match="'RGBA'"):
-        data.load_folder(tmp_path, 8, "RGBA")
+    with pytest.raises(ValueError, match="'CMYK'"):
+        data.load_folder(tmp_path, 8, "CMYK")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -368,8 +370,8 @@ def test_load_reads_folders_and_their_splits(tmp_path, monkeypatch):
         data.load("photos")
     with pytest.raises(ValueError, match="no labels"):
         data.load("photos", image_shape=8, return_labels=True)
-    with pytest.raises(ValueError, match="1 or 3 channels"):
-        data.load("photos", image_shape=(8, 8, 4))
+    with pytest.raises(ValueError, match="1, 3 or 4 channels"):
+        data.load("photos", image_shape=(8, 8, 2))
     Path("empty").mkdir()
     with pytest.raises(FileNotFoundError, match="no images"):
         data.load("empty/", image_shape=8)
@@ -525,7 +527,7 @@ def test_damaged_originals_are_refused(offline):
 def test_servers_are_asked_before_a_download(monkeypatch, answer, expected):
     for variable in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(named, "SERVER_TIMEOUT", 0.5)
+    monkeypatch.setattr(prepared, "SERVER_TIMEOUT", 0.5)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -545,7 +547,7 @@ def test_servers_are_asked_before_a_download(monkeypatch, answer, expected):
         if answer == "nobody":
             listener.close()
     try:
-        assert named._any_server_answers({f"http://127.0.0.1:{port}/file": "file"}) is expected
+        assert prepared._any_server_answers({f"http://127.0.0.1:{port}/file": "file"}) is expected
     finally:
         close()
 
@@ -595,7 +597,7 @@ def test_data_sets_of_varying_size(varied, offline):
 def test_a_folder_of_prepared_data_serves(varied, offline, monkeypatch):
     expected = data.load(varied, image_shape=8)
     monkeypatch.setenv("TFDS_DATA_DIR", str(offline / "other"))
-    monkeypatch.setattr(named, "_prepare", lambda *_: pytest.fail("prepared again"))
+    monkeypatch.setattr(prepared, "_prepare", lambda *_: pytest.fail("prepared again"))
     np.testing.assert_array_equal(data.load(varied, image_shape=8, data_dir=offline / "tfds"), expected)
 
 
@@ -627,6 +629,205 @@ def test_a_real_archive_and_real_photographs(tmp_path):
         archive.extractall(tmp_path)
     photographs = data.load(tmp_path, image_shape=(32, 32, 3))
     assert len(photographs) == 104 and 80 < photographs.mean() < 160 and photographs.std() > 40
+
+
+# --- sets whose files have the same names --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def namesakes():
+    """Two data sets of tensorflow-datasets whose files are called like MNIST's: builders, by name."""
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    class Namesake(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        """Images from idx files."""
+
+        VERSION = tfds.core.Version("1.0.0")
+        pkg_dir_path = Path(__file__).parent
+
+        def _info(self):
+            features = {"image": tfds.features.Image(shape=(4, 5, 1)), "label": tfds.features.ClassLabel(num_classes=9)}
+            return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, dl_manager):
+            files = dl_manager.download_and_extract({Path(url).name: url for url in self.url_infos})
+            return {split: self._generate_examples(files, prefix) for split, prefix in idx.PREFIXES.items()}
+
+        def _generate_examples(self, files, prefix):
+            labels = Path(files[f"{prefix}-labels-idx1-ubyte.gz"]).read_bytes()[8:]
+            images = Path(files[f"{prefix}-images-idx3-ubyte.gz"]).read_bytes()[16:]
+            for i, label in enumerate(labels):
+                yield (
+                    i,
+                    {"image": np.frombuffer(images, "uint8")[20 * i : 20 * i + 20].reshape(4, 5, 1), "label": label},
+                )
+
+    class GanzooDigits(Namesake):
+        """One of two."""
+
+    class GanzooClothes(Namesake):
+        """The other."""
+
+    return {"ganzoo_digits": GanzooDigits, "ganzoo_clothes": GanzooClothes}
+
+
+def write_namesake(builder, folder: Path, seed: int) -> None:
+    """Writes the four files of a set, and registers their checksums."""
+    from tensorflow_datasets.core.download.checksums import UrlInfo
+
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    builder.url_infos = {}
+    for split in idx.PREFIXES:
+        images, labels = idx._files(folder, split)
+        write_idx(images, rng.integers(0, 256, (7 if split == "train" else 3, 4, 5)).astype("uint8"))
+        write_idx(labels, rng.integers(0, 9, 7 if split == "train" else 3).astype("uint8"))
+        for file in (images, labels):
+            info = UrlInfo(file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest(), file.name)
+            builder.url_infos[f"http://{folder.name}.example/{file.name}"] = info
+
+
+@pytest.fixture
+def originals(namesakes, offline, monkeypatch):
+    """A folder of both sets' original files, and nothing prepared."""
+    for seed, (name, builder) in enumerate(namesakes.items()):
+        write_namesake(builder, offline / "files" / name, seed)
+    monkeypatch.setattr(checks, "_looked_at", set())
+    return offline / "files"
+
+
+def prepare_as_before(builder, originals, tfds_dir):
+    """As tensorflow-datasets does by itself: what has been unpacked is taken again by its file's name."""
+    import tensorflow_datasets as tfds
+
+    config = tfds.download.DownloadConfig(manual_dir=str(originals / builder.name), try_download_gcs=False)
+    builder(data_dir=str(tfds_dir)).download_and_prepare(download_config=config)
+
+
+def same(name: str, originals: Path, split: str, **options) -> bool:
+    loaded = data.load(name, split, return_labels=True, **options)
+    return idx.content_of(*loaded) == idx.content_of(*idx.read_files(originals / name, split))
+
+
+def test_k48_sets_with_files_of_equal_names_are_not_mixed_up(originals):
+    for name in ("ganzoo_digits", "ganzoo_clothes", "ganzoo_digits", "ganzoo_clothes"):
+        for split in ("train", "test"):
+            assert same(name, originals, split, data_dir=originals)
+
+
+@pytest.mark.parametrize("first", ["ganzoo_digits", "ganzoo_clothes"])
+def test_k48_what_was_mixed_up_before_is_prepared_anew(namesakes, originals, offline, first):
+    second = "ganzoo_clothes" if first == "ganzoo_digits" else "ganzoo_digits"
+    for name in (first, second):
+        prepare_as_before(namesakes[name], originals, offline / "tfds")
+    assert same(first, originals, "test", data_dir=originals)
+    with pytest.warns(UserWarning, match=rf"'{second}' in .* is something else.*'train' holds other images.*anew"):
+        assert same(second, originals, "test", data_dir=originals)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in (first, second):
+            assert same(name, originals, "train", data_dir=originals) and same(name, originals, "train")
+    assert sorted(path.name for path in (offline / "tfds" / second).iterdir()) == ["1.0.0"]
+
+
+def test_k48_other_labels_are_noticed_too(namesakes, originals, offline):
+    extracted = offline / "tfds" / "downloads" / "extracted"
+    extracted.mkdir(parents=True)
+    labels = gzip.decompress(idx._files(originals / "ganzoo_digits", "test")[1].read_bytes())
+    (extracted / "GZIP.t10k-labels-idx1-ubyte.gz").write_bytes(labels)
+    prepare_as_before(namesakes["ganzoo_clothes"], originals, offline / "tfds")
+    with pytest.warns(UserWarning, match="'test' holds other labels"):
+        assert same("ganzoo_clothes", originals, "test", data_dir=originals)
+
+
+def test_k48_without_the_originals_known_content_is_noticed(namesakes, originals, offline, monkeypatch):
+    known = {split: idx.content_of(*idx.read_files(originals / "ganzoo_digits", split)) for split in idx.PREFIXES}
+    monkeypatch.setitem(idx.KNOWN, "ganzoo_digits", known)
+    for builder in namesakes.values():
+        prepare_as_before(builder, originals, offline / "tfds")
+    before = data.load("ganzoo_digits")
+    marker = offline / "tfds" / "{}" / "1.0.0" / checks.MARKER
+    assert Path(str(marker).format("ganzoo_digits")).read_text() == "ganzoo_digits/1.0.0"
+    with pytest.raises(FileNotFoundError, match="holds the images of 'ganzoo_digits'") as error:
+        data.load("ganzoo_clothes")
+    assert "ganzoo_clothes.example does not answer" in str(error.value)
+    assert not Path(str(marker).format("ganzoo_clothes")).exists()
+    np.testing.assert_array_equal(data.load("ganzoo_digits"), before)
+
+
+def test_k48_what_cannot_be_told_is_looked_at_again_with_the_originals(namesakes, originals, offline, monkeypatch):
+    for builder in namesakes.values():
+        prepare_as_before(builder, originals, offline / "tfds")
+    assert not same("ganzoo_clothes", originals, "test")  # nothing to compare with
+    monkeypatch.setattr(checks, "_looked_at", set())
+    monkeypatch.setattr(checks, "_read", lambda *_: pytest.fail("read again, to no use"))
+    data.load("ganzoo_clothes")
+    monkeypatch.undo()
+    monkeypatch.setenv("TFDS_DATA_DIR", str(offline / "tfds"))
+    monkeypatch.setattr(checks, "_looked_at", set())
+    with pytest.warns(UserWarning, match="anew"):
+        assert same("ganzoo_clothes", originals, "test", data_dir=originals)
+
+
+def test_k48_wrong_data_stay_where_preparing_fails(namesakes, originals, offline, monkeypatch):
+    for builder in namesakes.values():
+        prepare_as_before(builder, originals, offline / "tfds")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(prepared, "_prepare", fail)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="anew"), pytest.raises(OSError, match="disk full"):
+            data.load("ganzoo_clothes", data_dir=originals)
+    assert [path.name for path in (offline / "tfds" / "ganzoo_clothes").iterdir()] == ["1.0.0"]
+
+
+def test_k48_nothing_is_written_where_nothing_can_be(namesakes, originals, offline, monkeypatch):
+    for builder in namesakes.values():
+        prepare_as_before(builder, originals, offline / "tfds")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert same("ganzoo_digits", originals, "test", data_dir=originals)
+    with pytest.warns(UserWarning), pytest.raises(OSError, match=r"cannot be replaced.*remove"):
+        data.load("ganzoo_clothes", data_dir=originals)
+
+
+def test_k48_files_and_archives_of_another_set_are_refused(tmp_path, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 1)).astype("uint8")
+    monkeypatch.setitem(idx.KNOWN, "mnist", {"train": idx.content_of(images)})
+    np.savez(tmp_path / "a.npz", images=images[::-1])
+    assert data.load("mnist", data_dir=tmp_path / "a.npz").shape == (5, 4, 4, 1)
+    with pytest.raises(OSError, match=r"are those of 'mnist'.*Received: source='fashion_mnist'"):
+        data.load("fashion_mnist", data_dir=tmp_path / "a.npz")
+    folder = tmp_path / "fashion_mnist"
+    folder.mkdir()
+    write_idx(folder / "train-images-idx3-ubyte.gz", images[..., 0])
+    write_idx(folder / "train-labels-idx1-ubyte.gz", np.zeros(5, "uint8"))
+    with pytest.raises(OSError, match="are those of 'mnist'"):
+        idx.read_folder("fashion_mnist", "train", [folder])
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_k48_known_content_is_that_of_the_original_files(data_dir, name):
+    for split in idx.PREFIXES:
+        assert idx.content_of(*idx.read_files(data_dir / name, split)) == idx.KNOWN[name][split]
+
+
+def test_content_does_not_depend_on_the_order():
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 3, 1)).astype("uint8")
+    labels = np.arange(6)
+    content = idx.content_of(images, labels)
+    assert idx.content_of(images[::-1], labels[::-1]) == content
+    assert idx.content_of(images, labels[::-1]).images == content.images
+    assert idx.content_of(images, labels[::-1]).pairs != content.pairs
+    assert idx.content_of(images[:5], labels[:5]).images != content.images
+    assert idx.content_of(np.concatenate([images, images[:1]])).images != content.images
 
 
 # --- without TensorFlow ---------------------------------------------------------------------------------------------
@@ -709,7 +910,7 @@ def test_damaged_original_files_are_named(tmp_path):
     for content in (b"", gzip.compress(b""), gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 9]) + b"12")):
         (tmp_path / "x.gz").write_bytes(content)
         with pytest.raises(OSError, match=r"x\.gz is damaged"):
-            named._read_idx_file(tmp_path / "x.gz")
+            idx._read_file(tmp_path / "x.gz")
 
 
 # --- toys -----------------------------------------------------------------------------------------------------------

@@ -2,24 +2,36 @@
 
 >>> images = ganzoo.data.load("mnist")                                    # uint8 (60000, 28, 28, 1)
 >>> images = ganzoo.data.load("photos/", image_shape=(64, 64, 3))         # any sizes, resized and cropped
+>>> pairs = ganzoo.data.load_parts("facades")                             # {"photo": ..., "label_map": ...}
 >>> points = ganzoo.data.gaussian_ring(10_000, seed=0)                    # float32 (10000, 2)
 """
 
 from __future__ import annotations
 
+from ganzoo.data.archives import load_npz
+from ganzoo.data.derived import edges, grey
+from ganzoo.data.folders import load_folder
+from ganzoo.data.part_folders import load_class_folders, load_domains, load_pairs
+from ganzoo.data.parts import load_parts
 from ganzoo.data.preprocessing import check_images, resize, resize_and_crop, to_float, to_uint8
-from ganzoo.data.sources import load, load_folder, load_npz
+from ganzoo.data.sources import load
 from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_centres, ring_centres
 
 __all__ = [
     "check_images",
+    "edges",
     "gaussian_1d",
     "gaussian_grid",
     "gaussian_ring",
+    "grey",
     "grid_centres",
     "load",
+    "load_class_folders",
+    "load_domains",
     "load_folder",
     "load_npz",
+    "load_pairs",
+    "load_parts",
     "resize",
     "resize_and_crop",
     "ring_centres",

@@ -14,7 +14,19 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["as_image_shape", "check_images", "check_positive", "resize", "resize_and_crop", "to_float", "to_uint8"]
+__all__ = [
+    "as_image_shape",
+    "check_images",
+    "check_positive",
+    "resize",
+    "resize_and_crop",
+    "resize_loaded",
+    "to_float",
+    "to_uint8",
+]
+
+Size = int | tuple[int, int]
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by the number of channels
 
 # How far outside [-1, 1] a value may lie: covers the rounding of float16 and of `x / 127.5 - 1`, and no wrong scaling.
 RANGE_TOLERANCE = 1e-3
@@ -26,6 +38,7 @@ def check_images(
     *,
     allow_nonnegative: bool = False,
     name: str = "x",
+    floats: bool = False,
 ) -> None:
     """Refuses images that a GAN would train on without complaint and to no use.
 
@@ -36,6 +49,7 @@ def check_images(
         image_shape: the shape of one image, where it is known.
         allow_nonnegative: accept floats that are never negative.
         name: what to call the images in errors.
+        floats: these are no images but other numbers of the given shape: finite floats in any range.
 
     Raises:
         TypeError: `images` is no NumPy array.
@@ -46,10 +60,10 @@ def check_images(
     """
     if not isinstance(images, np.ndarray):
         raise TypeError(f"`{name}` must be a NumPy array: use `np.asarray({name})`. Received: {name}={type(images)}")
-    is_vectors = image_shape is not None and len(image_shape) == 1
+    is_vectors = floats or (image_shape is not None and len(image_shape) == 1)
     mistake = (
         _mistake_of_dtype(images, is_vectors)
-        or _mistake_of_shape(images, None if image_shape is None else tuple(image_shape))
+        or _mistake_of_shape(images, None if image_shape is None else tuple(image_shape), is_vectors)
         or _mistake_of_range(images, is_vectors, allow_nonnegative)
     )
     if mistake:
@@ -101,12 +115,12 @@ def check_positive(**values) -> None:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
 
-def _mistake_of_shape(images: np.ndarray, image_shape: tuple[int, ...] | None) -> str | None:
+def _mistake_of_shape(images: np.ndarray, image_shape: tuple[int, ...] | None, is_vectors: bool) -> str | None:
     shape = images.shape
-    if image_shape is not None and len(image_shape) == 1:
+    if image_shape is not None and is_vectors:
         if shape[1:] == image_shape and shape[0] > 0:
             return None
-        return f"must have the shape (batch, {image_shape[0]}), with at least one row."
+        return f"must have the shape (batch, {', '.join(map(str, image_shape))}), with at least one row."
     if len(shape) != 4:
         return _mistake_of_rank(shape, image_shape)
     if images.size == 0:
@@ -231,13 +245,16 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(scaled, out=scaled), 0, 255, out=scaled).astype(np.uint8)
 
 
-def resize(images: np.ndarray, image_size: int | tuple[int, int], mode: str | None = None) -> np.ndarray:
+def resize(
+    images: np.ndarray, image_size: int | tuple[int, int], mode: str | None = None, *, nearest: bool = False
+) -> np.ndarray:
     """`resize_and_crop` for every image of an array.
 
     Args:
         images: uint8 (batch, height, width, channels).
         image_size: (height, width), or one number for both.
-        mode: "L" for grey, "RGB" for colour; None keeps the channels.
+        mode: "L" for grey, "RGB" for colour, "RGBA" for colour and transparency; None keeps the channels.
+        nearest: take the nearest pixel, as for label maps.
 
     Returns:
         uint8 (batch, *image_size, channels).
@@ -260,22 +277,41 @@ def resize(images: np.ndarray, image_size: int | tuple[int, int], mode: str | No
         return images
     resized = np.empty((len(images), height, width, channels), np.uint8)
     for i, image in enumerate(images):
-        resized[i] = resize_and_crop(image, (height, width), mode)
+        resized[i] = resize_and_crop(image, (height, width), mode, nearest=nearest)
     return resized
 
 
+def resize_loaded(loaded: np.ndarray | tuple[np.ndarray, np.ndarray], size: Size | None, mode: str | None):
+    """Images, or a pair of images and labels, with the images brought to a size."""
+    if size is None:
+        return loaded
+    if isinstance(loaded, tuple):
+        return resize(loaded[0], size, mode), loaded[1]
+    return resize(loaded, size, mode)
+
+
 def resize_and_crop(
-    image: np.ndarray | Image.Image, image_size: int | tuple[int, int] | None, mode: str | None = None
+    image: np.ndarray | Image.Image,
+    image_size: int | tuple[int, int] | None,
+    mode: str | None = None,
+    *,
+    nearest: bool = False,
 ) -> np.ndarray:
     """One image at a given size: its middle, in the target's proportions, resized by a Lanczos filter.
 
     The filter widens as the image shrinks (antialiasing), so that fine texture becomes grey and not noise. Of a Pillow
-    image, the orientation in its EXIF data is honoured, transparency is put on white, and 16 bits are reduced to 8.
+    image, the orientation in its EXIF data is honoured, and 16 bits are reduced to 8.
+
+    In "L" and "RGB", transparency is put on white. "RGBA" keeps it as a fourth channel, from 0 (nothing is seen) to
+    255; what has none is opaque. The colours are as they are stored, not multiplied by it (straight alpha); a resized
+    pixel's is the mean of its sources weighted by their opacity, and black where nothing is seen.
 
     Args:
         image: uint8 array (height, width, channels), or a Pillow image.
         image_size: (height, width), or one number for both; None keeps the size.
-        mode: "L" for grey, "RGB" for colour; None keeps an array's channels, and of a Pillow image whether it is grey.
+        mode: "L" for grey, "RGB" for colour, "RGBA" for colour and transparency; None keeps an array's channels, and of
+            a Pillow image whether it is grey. An array of 4 channels is taken for RGBA where a mode is given.
+        nearest: take the nearest pixel instead of filtering. No colour appears that was not there: for label maps.
 
     Returns:
         uint8 (height, width, channels).
@@ -291,7 +327,7 @@ def resize_and_crop(
 
     if isinstance(image, Image.Image):
         image, mode = _flatten(image, mode), None
-        picture = image if image_size is None else _fit(image, parse_size(image_size))
+        picture = image if image_size is None else _fit(image, parse_size(image_size), nearest)
         pixels = np.asarray(picture)
         return pixels[..., None] if pixels.ndim == 2 else pixels
     if image.dtype != np.uint8 or image.ndim != 3:
@@ -299,25 +335,26 @@ def resize_and_crop(
             "An image must be uint8 (height, width, channels). "
             f"Received: image of shape {image.shape} and dtype {image.dtype}"
         )
-    if image.shape[2] in (1, 3):
+    if image.shape[2] in (1, 3) or (image.shape[2] == 4 and mode is not None):
         picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-        return resize_and_crop(picture, image_size, mode)
+        return resize_and_crop(picture, image_size, mode, nearest=nearest)
     if mode is not None:
-        raise ValueError(f"Only 1 or 3 channels can be converted. Received: shape={image.shape}, mode={mode!r}")
-    # Other channels (masks, an alpha plane) are not colours to mix: each is a picture of its own.
-    planes = [resize_and_crop(image[..., i : i + 1], image_size) for i in range(image.shape[2])]
+        raise ValueError(f"Only 1, 3 or 4 channels can be converted. Received: shape={image.shape}, mode={mode!r}")
+    # Other channels (masks, planes of any sort) are not colours to mix: each is a picture of its own.
+    planes = [resize_and_crop(image[..., i : i + 1], image_size, nearest=nearest) for i in range(image.shape[2])]
     return np.concatenate(planes, axis=-1)
 
 
-def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _fit(image: Image.Image, size: tuple[int, int], nearest: bool) -> Image.Image:
     from PIL import Image, ImageOps
 
     height, width = size
-    return image if image.size == (width, height) else ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    how = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS
+    return image if image.size == (width, height) else ImageOps.fit(image, (width, height), how)
 
 
 def _flatten(image: Image.Image, mode: str | None) -> Image.Image:
-    """A picture in "L" or "RGB", the right way up."""
+    """A picture in "L", "RGB" or "RGBA", the right way up."""
     from PIL import Image, ImageOps
 
     image = ImageOps.exif_transpose(image)
@@ -331,17 +368,19 @@ def _flatten(image: Image.Image, mode: str | None) -> Image.Image:
         return Image.fromarray(np.rint(pixels / 257).astype(np.uint8)).convert(mode)
     if image.mode == "F":
         raise ValueError("The image's pixels are floats, whose range is not known. Received: an image of mode 'F'")
-    if image.has_transparency_data:
+    if mode != "RGBA" and image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image if image.mode == mode else image.convert(mode)
 
 
 def channels_of(mode: str) -> int:
-    """1 for "L", 3 for "RGB"."""
-    if mode not in ("L", "RGB"):
-        raise ValueError(f"`mode` must be 'L' (grey) or 'RGB' (colour). Received: mode={mode!r}")
-    return 1 if mode == "L" else 3
+    """1 for "L", 3 for "RGB", 4 for "RGBA"."""
+    if mode not in MODES.values():
+        raise ValueError(
+            f"`mode` must be 'L' (grey), 'RGB' (colour) or 'RGBA' (colour and transparency). Received: mode={mode!r}"
+        )
+    return next(channels for channels, known in MODES.items() if known == mode)
 
 
 def parse_size(image_size: int | tuple[int, ...]) -> tuple[int, int]:
@@ -352,3 +391,15 @@ def parse_size(image_size: int | tuple[int, ...]) -> tuple[int, int]:
             f"`image_size` must be a positive number or a pair (height, width). Received: image_size={image_size!r}"
         )
     return int(size[0]), int(size[1])
+
+
+def parse_shape(image_shape: int | tuple[int, ...] | None) -> tuple[tuple[int, int] | None, str | None]:
+    """(size, mode) of any of the ways to write `image_shape`."""
+    if image_shape is None:
+        return None, None
+    if isinstance(image_shape, (tuple, list)) and len(image_shape) == 3:
+        *size, channels = image_shape
+        if channels not in MODES:
+            raise ValueError(f"Images are made with 1, 3 or 4 channels. Received: image_shape={tuple(image_shape)}")
+        return parse_size(tuple(size)), MODES[channels]
+    return parse_size(image_shape), None

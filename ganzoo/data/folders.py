@@ -1,0 +1,186 @@
+"""Images from folders, of whatever sizes and formats."""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ganzoo.data.preprocessing import channels_of, parse_size, resize_and_crop
+from ganzoo.data.progress import progress
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = [
+    "check_limit",
+    "existing_folder",
+    "find_images",
+    "load_folder",
+    "named_together",
+    "no_images",
+    "read_images",
+]
+
+# What counts as an image in a folder. What of it Pillow cannot read is reported; files of other kinds are passed over.
+IMAGE_SUFFIXES = (
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm"),
+    *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
+)
+MAX_NAMED = 10  # files that an error names
+
+
+class ImageFile(Protocol):
+    """What can be opened for reading: a path, or a member of an archive."""
+
+    def open(self, mode: str, /) -> IO[bytes]: ...
+
+
+def load_folder(
+    path: str | os.PathLike,
+    image_size: int | tuple[int, int],
+    mode: str = "RGB",
+    *,
+    recursive: bool = True,
+    limit: int | None = None,
+    skip_unreadable: bool = False,
+) -> np.ndarray:
+    """All images of a folder, of whatever sizes and formats, resized and cropped to one size (`resize_and_crop`).
+
+    Args:
+        path: of the folder. Files that are hidden or have no ending of an image are passed over.
+        image_size: (height, width), or one number for both.
+        mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
+        recursive: read subfolders too.
+        limit: read only the first so many.
+        skip_unreadable: leave out, with a warning that names them, files that cannot be read.
+
+    Returns:
+        uint8 (n, height, width, channels), in the order of the paths below `path`.
+
+    Raises:
+        FileNotFoundError: no such folder, or no images in it.
+        ValueError: files that cannot be read (all are named), or a wrong `image_size`, `mode` or `limit`.
+
+    Example:
+        >>> load_folder("photos", image_size=64).shape     # doctest: +SKIP
+        (1200, 64, 64, 3)
+    """
+    size, channels = parse_size(image_size), channels_of(mode)
+    check_limit(limit)
+    path = existing_folder(path)
+    files = find_images(path, recursive)[:limit]
+    if not files:
+        raise no_images(path, recursive)
+    convert = functools.partial(resize_and_crop, image_size=size, mode=mode)
+    return read_images(files, (*size, channels), convert, path, skip_unreadable)[0]
+
+
+def check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be positive. Received: limit={limit!r}")
+
+
+def existing_folder(path: str | os.PathLike) -> Path:
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise FileNotFoundError(f"No such folder: {path}")
+    return path
+
+
+def no_images(path: Path, recursive: bool) -> FileNotFoundError:
+    hint = "" if recursive else ", with recursive=True if they are in subfolders"
+    return FileNotFoundError(
+        f"No images in {path}: name a folder of files that end in {' '.join(IMAGE_SUFFIXES)}{hint}."
+    )
+
+
+def find_images(path: Path, recursive: bool = True, first: bool = False) -> list[Path]:
+    """The image files below `path`, sorted; with `first`, one of them at most."""
+    found: list[Path] = []
+    visited = set()
+    for root, folders, files in os.walk(path, followlinks=True):
+        if (real := os.path.realpath(root)) in visited:  # a link back up would be followed for ever
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith((".", "__MACOSX")))
+        names = (name for name in files if not name.startswith("."))
+        found += [Path(root, name) for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+        if first and found:
+            return found[:1]
+    return sorted(found, key=lambda file: file.relative_to(path).as_posix())
+
+
+def read_images(
+    files: Sequence[ImageFile],
+    shape: tuple[int, ...],
+    convert: Callable[[Image.Image], np.ndarray],
+    source: Path,
+    skip_unreadable: bool | None = None,
+    stacklevel: int = 3,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `convert` makes of every file.
+
+    Args:
+        files: what can be opened, and shown in errors.
+        shape: of what `convert` returns.
+        convert: takes a Pillow image.
+        source: where they all are, for errors.
+        skip_unreadable: leave out, with a warning that names them, files that cannot be read; None where the caller has
+            no such choice.
+        stacklevel: of the warning.
+
+    Returns:
+        uint8 (n, *shape), and bool (number of files,): which of them were read.
+
+    Raises:
+        ValueError: files that cannot be read. All are named.
+    """
+    images = np.empty((len(files), *shape), np.uint8)
+    unreadable = _read_into(images, files, convert)
+    was_read = np.array([i not in unreadable for i in range(len(files))], bool)
+    if not unreadable:
+        return images, was_read
+    shown = named_together(f"{files[i]} ({error})" for i, error in sorted(unreadable.items()))
+    message = f"{len(unreadable)} of {len(files)} files cannot be read: {shown}."
+    if not skip_unreadable or not was_read.any():
+        fix = "Fetch them anew." if skip_unreadable is None else "Mend or remove them, or say skip_unreadable=True."
+        raise ValueError(f"{message} {fix} Received: path={str(source)!r}")
+    warnings.warn(f"Left out: {message}", stacklevel=stacklevel)
+    return images[was_read], was_read
+
+
+def named_together(items: Iterable, separator: str = "; ") -> str:
+    """The first of many names, and how many more there are."""
+    names = [str(item) for item in items]
+    more = f"{separator}and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return separator.join(names[:MAX_NAMED]) + more
+
+
+def _read_into(
+    images: np.ndarray, files: Sequence[ImageFile], convert: Callable[[Image.Image], np.ndarray]
+) -> dict[int, Exception]:
+    """Fills `images` from `files`. Returns what went wrong, by the file's index."""
+    from PIL import Image
+
+    unreadable: dict[int, Exception] = {}
+
+    def read(index: int) -> None:
+        try:
+            with files[index].open("rb") as file, Image.open(file) as image:
+                images[index] = convert(image)
+        except Exception as error:  # Pillow's readers raise all sorts on damaged files
+            unreadable[index] = error
+
+    # Pillow decodes and resizes outside the interpreter lock: threads are enough to use every core.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in progress(pool.map(read, range(len(files))), len(files), "Reading images"):
+            pass
+    return unreadable

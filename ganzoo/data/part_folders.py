@@ -1,0 +1,276 @@
+"""Folders whose images belong to classes, to one another in pairs, or to two domains."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganzoo.data.archives import SPLITS
+from ganzoo.data.folders import (
+    check_limit,
+    existing_folder,
+    find_images,
+    named_together,
+    no_images,
+    read_images,
+)
+from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize_and_crop
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["halves", "load_class_folders", "load_domains", "load_pairs"]
+
+ORIENTATION = 0x0112  # the tag in EXIF data
+
+
+def load_class_folders(
+    path: str | os.PathLike,
+    image_size: Size,
+    mode: str = "RGB",
+    *,
+    limit: int | None = None,
+    skip_unreadable: bool = False,
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Images and their classes from a folder that holds one folder per class.
+
+    Args:
+        path: of the folder. The images of a class may lie in folders of its own folder. What is hidden is passed over.
+        image_size: (height, width), or one number for both; see `load_folder`.
+        mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
+        limit: read only the first so many of each class.
+        skip_unreadable: leave out, with a warning that names them, files that cannot be read.
+
+    Returns:
+        Images uint8 (n, height, width, channels), class by class; labels int64 (n,), from 0 in the order of the
+        classes' sorted names; and these names.
+
+    Raises:
+        FileNotFoundError: no such folder, or no folders in it.
+        ValueError: images that are in no class's folder, a class without images, folders that are called train and test
+            (name one of them), files that cannot be read, or a wrong `image_size`, `mode` or `limit`.
+
+    Example:
+        >>> images, labels, class_names = load_class_folders("animals", 64)     # doctest: +SKIP
+        >>> class_names
+        ['cats', 'dogs']
+    """
+    check_limit(limit)
+    path = existing_folder(path)
+    folders = _class_folders(path)
+    files = [find_images(folder)[:limit] for folder in folders]
+    if empty := [folder.name for folder, found in zip(folders, files) if not found]:
+        raise ValueError(
+            f"Classes without images: {named_together(empty, ', ')}. Fill or remove their folders. "
+            f"Received: path={str(path)!r}"
+        )
+    images, was_read = _read(list(itertools.chain(*files)), image_size, mode, path, skip_unreadable)
+    labels = np.repeat(np.arange(len(files)), [len(found) for found in files]).astype(np.int64)
+    return images, labels[was_read], [folder.name for folder in folders]
+
+
+def _class_folders(path: Path) -> list[Path]:
+    folders = _subfolders(path)
+    if stray := find_images(path, recursive=False):
+        raise ValueError(
+            f"Images that are in no class's folder: {named_together((file.name for file in stray), ', ')}. "
+            f"Received: path={str(path)!r}"
+        )
+    if not folders:
+        raise FileNotFoundError(f"{path} holds no folders, one per class. Received: path={str(path)!r}")
+    if all(folder.name in SPLITS for folder in folders):
+        raise ValueError(
+            f"The folders {', '.join(folder.name for folder in folders)} look like splits, not like classes: name one "
+            f"of them, {str(folders[0])!r}. Received: path={str(path)!r}"
+        )
+    return folders
+
+
+def _subfolders(path: Path) -> list[Path]:
+    return sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__MACOSX")))
+
+
+def _read(files, image_size: Size, mode: str, source: Path, skip_unreadable: bool) -> tuple[np.ndarray, np.ndarray]:
+    size, channels = parse_size(image_size), channels_of(mode)
+    convert = functools.partial(resize_and_crop, image_size=size, mode=mode)
+    return read_images(files, (*size, channels), convert, source, skip_unreadable, stacklevel=4)
+
+
+def load_domains(
+    path: str | os.PathLike,
+    image_size: Size,
+    mode: str = "RGB",
+    *,
+    limit: int | None = None,
+    skip_unreadable: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of two domains that are no pairs, from the two subfolders of a folder.
+
+    Args:
+        path: of the folder. The first domain is the subfolder that comes first in the alphabet.
+        image_size: (height, width), or one number for both; see `load_folder`.
+        mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
+        limit: read only the first so many of each domain.
+        skip_unreadable: leave out, with a warning that names them, files that cannot be read.
+
+    Returns:
+        Two arrays uint8 (n, height, width, channels), whose n may differ.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: not two subfolders of images, files that cannot be read, or a wrong `image_size`, `mode` or `limit`.
+
+    Example:
+        >>> horses, zebras = load_domains("horses_and_zebras", 128)     # doctest: +SKIP
+    """
+    check_limit(limit)
+    path = existing_folder(path)
+    domains = [folder for folder in _subfolders(path) if find_images(folder, first=True)]
+    if len(domains) != 2:
+        raise ValueError(
+            "Two domains are two subfolders of images: for others, use ganzoo.data.load_folder for each. "
+            f"Received: path={str(path)!r} with {_told(domains, path)}"
+        )
+    first, _ = _read(find_images(domains[0])[:limit], image_size, mode, domains[0], skip_unreadable)
+    second, _ = _read(find_images(domains[1])[:limit], image_size, mode, domains[1], skip_unreadable)
+    return first, second
+
+
+def _told(folders: list[Path], path: Path) -> str:
+    names = f" ({named_together((folder.name for folder in folders), ', ')})" if folders else ""
+    return f"{len(folders)} subfolders of images{names} and {len(find_images(path, recursive=False))} images of its own"
+
+
+def load_pairs(
+    path: str | os.PathLike,
+    image_size: Size,
+    mode: str = "RGB",
+    *,
+    other: str | os.PathLike | None = None,
+    nearest: tuple[bool, bool] = (False, False),
+    limit: int | None = None,
+    skip_unreadable: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images in pairs: from two folders with equal file names, or from images side by side in one file.
+
+    Args:
+        path: of the first folder, where `other` is the second; else of a folder with two subfolders, of which the first
+            in the alphabet holds the firsts; else of a folder of images, of which each is cut into its left half (the
+            first) and its right half. The endings of two files that are a pair may differ.
+        image_size: (height, width) of one image, or one number for both; see `load_folder`.
+        mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
+        other: the folder of the seconds.
+        nearest: whether the firsts, and whether the seconds, are label maps, in which resizing must make no new
+            colours.
+        limit: read only the first so many pairs.
+        skip_unreadable: leave out, with a warning that names them, pairs of which a file cannot be read.
+
+    Returns:
+        Two arrays uint8 (n, height, width, channels), pair by pair, in the order of the file names.
+
+    Raises:
+        FileNotFoundError: no such folder, or no images in it.
+        ValueError: names without a partner (they are listed), pairs of unequal proportions, no folder of either layout,
+            an image of odd width to be cut, files that cannot be read, or a wrong `image_size`, `mode` or `limit`.
+
+    Example:
+        >>> maps, photos = load_pairs("maps", 256, other="photos")     # doctest: +SKIP
+        >>> photos, maps = load_pairs("facades/train", 256, nearest=(False, True))     # doctest: +SKIP
+    """
+    size, channels = parse_size(image_size), channels_of(mode)
+    check_limit(limit)
+    folders = _pair_folders(existing_folder(path), None if other is None else existing_folder(other))
+    if len(folders) == 1:
+        files = find_images(folders[0])[:limit]
+        cut = functools.partial(halves, size=size, mode=mode, nearest=nearest)
+        images = read_images(files, (2, *size, channels), cut, folders[0], skip_unreadable)[0]
+        return images[:, 0].copy(), images[:, 1].copy()
+    matched = [files[:limit] for files in _matched(*folders)]
+    _require_same_proportions(*matched)
+    sides = []
+    for folder, files, is_map in zip(folders, matched, nearest):
+        convert = functools.partial(resize_and_crop, image_size=size, mode=mode, nearest=is_map)
+        sides.append(read_images(files, (*size, channels), convert, folder, skip_unreadable))
+    (first, first_read), (second, second_read) = sides
+    return first[second_read[first_read]], second[first_read[second_read]]
+
+
+def _pair_folders(path: Path, other: Path | None) -> list[Path]:
+    """Two folders, or one of images side by side."""
+    if other is not None:
+        return [path, other]
+    folders = [folder for folder in _subfolders(path) if find_images(folder, first=True)]
+    own = find_images(path, recursive=False)
+    if not folders and not own:
+        raise no_images(path, True)
+    if (len(folders), bool(own)) not in ((2, False), (0, True)):
+        raise ValueError(
+            "Pairs are read from two folders (`path` and `other`, or the two subfolders of `path`) or from a folder of "
+            f"images side by side. Received: path={str(path)!r} with {_told(folders, path)}"
+        )
+    return folders or [path]
+
+
+def _matched(first: Path, second: Path) -> tuple[list[Path], list[Path]]:
+    """The files of two folders, pair by pair."""
+    firsts, seconds = _by_name(first), _by_name(second)
+    if not firsts or not seconds:
+        raise no_images(second if firsts else first, True)
+    alone = [firsts[name] for name in firsts.keys() - seconds] + [seconds[name] for name in seconds.keys() - firsts]
+    if alone:
+        raise ValueError(
+            f"{len(alone)} images have no partner of the same name: {named_together(sorted(alone), ', ')}. Add or "
+            f"remove them. Received: folders {str(first)!r} and {str(second)!r}"
+        )
+    return list(firsts.values()), [seconds[name] for name in firsts]
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    """The images of a folder by their path below it, without its ending."""
+    found: dict[str, Path] = {}
+    for file in find_images(folder):
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise ValueError(f"Two images of one name: {found[name]} and {file}. Remove one of them.")
+        found[name] = file
+    return found
+
+
+def _require_same_proportions(firsts: list[Path], seconds: list[Path]) -> None:
+    """Refuses pairs that would be cropped each in its own way, and lie on one another no more."""
+    unequal = [
+        f"{first} ({a[0]}x{a[1]}) and {second} ({b[0]}x{b[1]})"
+        for first, second in zip(firsts, seconds)
+        if (a := _size_of(first)) and (b := _size_of(second)) and abs(a[0] * b[1] - a[1] * b[0]) > max(*a, *b)
+    ]
+    if unequal:
+        raise ValueError(
+            f"{len(unequal)} pairs have unequal proportions: crop one image of each. "
+            f"Received: {named_together(unequal)}"
+        )
+
+
+def _size_of(file: Path) -> tuple[int, int] | None:
+    """(width, height) the right way up; None of what cannot be read, which is reported where it is read."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            turned = image.getexif().get(ORIENTATION, 1) >= 5
+            return image.size[::-1] if turned else image.size
+    except Exception:  # Pillow's readers raise all sorts on damaged files
+        return None
+
+
+def halves(image: Image.Image, size: Size, mode: str, nearest: tuple[bool, bool]) -> np.ndarray:
+    """The left and the right half of an image, each at a size: uint8 (2, height, width, channels)."""
+    whole = resize_and_crop(image, None, mode)
+    if whole.shape[1] % 2:
+        raise ValueError(f"its width is odd, {whole.shape[1]}, so it has no halves")
+    sides = np.split(whole, 2, axis=1)
+    return np.stack([resize_and_crop(side, size, mode, nearest=is_map) for side, is_map in zip(sides, nearest)])

@@ -1,0 +1,193 @@
+"""Data sets of several parts that are read from their own files: pairs, two domains, images with captions.
+
+Each is an archive in a folder of its own, or that archive unpacked, below the folder that `data_dir` or ``GANZOO_DATA``
+names. An archive is read where it lies.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from ganzoo.data.folders import IMAGE_SUFFIXES, ImageFile, find_images, named_together, read_images
+from ganzoo.data.part_folders import halves
+from ganzoo.data.places import received, user_folders
+from ganzoo.data.preprocessing import Size, channels_of, resize_and_crop
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["SETS", "load_set"]
+
+Parts = dict[str, np.ndarray]
+
+
+def load_set(
+    name: str, split: str, data_dir: str | os.PathLike | None, size: Size | None, mode: str | None
+) -> dict[str, np.ndarray]:
+    """What `ganzoo.data.load_parts` does for one of `SETS`; see there."""
+    if split not in ("train", "test"):
+        raise ValueError(f"{name!r} has the splits 'train' and 'test'. Received: split={split!r}")
+    return SETS[name].read(_find(name, data_dir), split, size, mode or "RGB")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the files of a set are: a folder, and the archive in it or the folder into which that was unpacked."""
+
+    home: Path
+    images: Path
+
+    def files(self, folder: str) -> dict[str, ImageFile]:
+        """The images of a folder by their names without the ending, sorted."""
+        found = self._members(folder) if self.images.suffix == ".zip" else self._paths(folder)
+        if not found:
+            raise FileNotFoundError(f"No images in {self.images / folder}. Fetch the data set anew.")
+        return dict(sorted(found.items()))
+
+    def _paths(self, folder: str) -> dict[str, ImageFile]:
+        return {file.stem: file for file in find_images(self.images / folder, recursive=False)}
+
+    def _members(self, folder: str) -> dict[str, ImageFile]:
+        try:
+            with zipfile.ZipFile(self.images) as archive:
+                names = [name for name in archive.namelist() if name.rpartition("/")[0] == folder]
+                names = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+                return {Path(name).stem: Member(str(self.images / name), archive.read(name)) for name in names}
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            raise OSError(f"{self.images} is damaged: {error}. Fetch it anew.") from error
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive, unpacked in memory: several threads cannot read one archive."""
+
+    name: str
+    content: bytes
+
+    def open(self, mode: str, /) -> IO[bytes]:
+        return io.BytesIO(self.content)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _find(name: str, data_dir: str | os.PathLike | None) -> Place:
+    known = SETS[name]
+    folders = user_folders(known.folder, data_dir)
+    for home in folders:
+        if (home / known.archive).is_file():
+            return Place(home, home / known.archive)
+        unpacked = [home / Path(known.archive).stem, *([home] if home.name == known.folder else [])]
+        for place in unpacked:
+            if (place / known.holds).is_dir():
+                return Place(home, place)
+    where = f"{folders[-1]} has neither" if folders else "no folder was named that has either"
+    raise FileNotFoundError(
+        f"The data set {name!r} is read from {known.folder}/{known.archive}, or from that archive unpacked there, and "
+        f"{where}: name it with data_dir= or GANZOO_DATA. Received: source={name!r}, {received(folders)}"
+    )
+
+
+def _read(
+    files: Mapping[str, ImageFile], native: tuple[int, int], size: Size | None, mode: str, place: Place
+) -> np.ndarray:
+    """Images of a size that the set is known for, brought to another; uint8 (n, height, width, channels)."""
+    height, width = native if size is None else (size, size) if isinstance(size, int) else size
+
+    def convert(image: Image.Image) -> np.ndarray:
+        _require_size(image, native)
+        return resize_and_crop(image, (height, width), mode)
+
+    return read_images(list(files.values()), (height, width, channels_of(mode)), convert, place.images)[0]
+
+
+def _require_size(image: Image.Image, native: tuple[int, int]) -> None:
+    if image.size != native[::-1]:
+        raise ValueError(f"{native[1]}x{native[0]} pixels are expected, it has {image.width}x{image.height}")
+
+
+def _hash_of(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _facades(place: Place, split: str, size: Size | None, mode: str) -> Parts:
+    files = place.files("train")
+    in_order = sorted(files, key=_hash_of)
+    num_train = len(files) - len(files) * 75 // 400
+    chosen = in_order[:num_train] if split == "train" else in_order[num_train:]
+    wanted = {f"train/{name}": files[name] for name in sorted(chosen)}
+    if split == "test":
+        wanted |= {f"test/{name}": file for name, file in place.files("test").items()}
+    size = size or (256, 256)
+    shape = (2, *((size, size) if isinstance(size, int) else size), channels_of(mode))
+
+    def convert(image: Image.Image) -> np.ndarray:
+        _require_size(image, (256, 512))
+        return halves(image, size, mode, nearest=(False, True))
+
+    pairs = read_images(list(wanted.values()), shape, convert, place.images)[0]
+    return {"photo": pairs[:, 0].copy(), "label_map": pairs[:, 1].copy()}
+
+
+def _summer2winter(place: Place, split: str, size: Size | None, mode: str) -> Parts:
+    read = functools.partial(_read, native=(128, 128), size=size, mode=mode, place=place)
+    return {"summer": read(place.files(f"{split}A")), "winter": read(place.files(f"{split}B"))}
+
+
+def _emoji(place: Place, split: str, size: Size | None, mode: str) -> Parts:
+    captions = {name: text for name, text in _captions(place.home).items() if _is_of(split, name)}
+    parts: Parts = {}
+    for style in ("twemoji", "noto"):
+        files = place.files(style)
+        if missing := [name for name in captions if name not in files]:
+            raise FileNotFoundError(
+                f"{place.images} lacks {style}/ of {named_together(missing, ', ')}, which captions.csv names. "
+                "Fetch the data set anew."
+            )
+        parts[style] = _read({name: files[name] for name in captions}, (72, 72), size, mode, place)
+    return parts | {"captions": np.array(list(captions.values()), dtype=np.str_)}
+
+
+def _is_of(split: str, name: str) -> bool:
+    return (int(_hash_of(name), 16) % 10 == 0) == (split == "test")
+
+
+def _captions(folder: Path) -> dict[str, str]:
+    """Captions by the emoji's file name, in the order of the table."""
+    file = folder / "captions.csv"
+    if not file.is_file():
+        raise FileNotFoundError(f"No such file: {file}. Fetch the data set anew.")
+    with open(file, newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    if not rows or not all(row.get("name") and row.get("caption") for row in rows):
+        raise ValueError(f"{file} must have the columns 'name' and 'caption', filled in every row. Fetch it anew.")
+    return {row["name"]: row["caption"] for row in rows}
+
+
+@dataclass(frozen=True)
+class PartSet:
+    """A data set of several parts: its folder, the archive in it, a folder in that archive, and what reads it."""
+
+    folder: str
+    archive: str
+    holds: str
+    read: Callable[[Place, str, Size | None, str], Parts]
+
+
+SETS = {
+    "facades": PartSet("facades", "facades.zip", "train", _facades),
+    "summer2winter": PartSet("summer2winter", "summer2winter128.zip", "trainA", _summer2winter),
+    "emoji": PartSet("emoji_captions", "emoji72.zip", "twemoji", _emoji),
+}

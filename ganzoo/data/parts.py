@@ -1,0 +1,63 @@
+"""What a data set gives, by name: images and labels, pairs, two domains, images with captions."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ganzoo.data.part_sets import SETS, load_set
+from ganzoo.data.preprocessing import parse_shape
+from ganzoo.data.sources import read_source
+
+__all__ = ["load_parts"]
+
+
+def load_parts(
+    source: str | os.PathLike,
+    split: str = "train",
+    *,
+    data_dir: str | os.PathLike | None = None,
+    image_shape: int | tuple[int, ...] | None = None,
+) -> dict[str, np.ndarray]:
+    """All that a data set gives, by name.
+
+    Whatever `load` reads gives ``images`` (n, height, width, channels), and where it has classes, ``labels``, int64
+    (n,). Three more names have parts of their own. They are read from their files below the folder that `data_dir` or
+    the environment variable ``GANZOO_DATA`` names, an archive where it lies or the same unpacked:
+
+    - ``"facades"`` (``facades/facades.zip``): ``photo`` and ``label_map``, pairs of 256x256. Its test part has but 25
+      pairs, so 75 of its 400 training pairs are held out too: those that come last when they are sorted by the SHA-256
+      of their file name without its ending. ``"train"`` has 325 pairs, ``"test"`` these 75 and after them the 25.
+    - ``"summer2winter"`` (``summer2winter/summer2winter128.zip``): ``summer`` and ``winter``, 128x128, no pairs: their
+      numbers may differ.
+    - ``"emoji"`` (``emoji_captions/emoji72.zip`` and ``captions.csv``): ``twemoji`` and ``noto``, the same emoji in two
+      styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
+      name without its ending, as a number, is divisible by 10.
+
+    Args:
+        source: a name; or a path of what `load` reads. The three names above win over a path.
+        split: ``"train"`` or ``"test"``; for other names what `load` accepts.
+        data_dir: as for `load`.
+        image_shape: (height, width, channels) or (height, width) or one number for both: images of another size are
+            resized and cropped by a Lanczos filter (`resize`), a `label_map` by nearest neighbour, so that it gains no
+            new colours.
+
+    Returns:
+        A dictionary of arrays; images are uint8, an archive of floats stays float.
+
+    Raises:
+        ValueError: an unknown name or split, images that cannot be read or have another size than the set's.
+        OSError: files that are missing or damaged.
+
+    Example:
+        >>> {name: part.shape for name, part in load_parts("mnist", "test").items()}     # doctest: +SKIP
+        {'images': (10000, 28, 28, 1), 'labels': (10000,)}
+        >>> pairs = load_parts("facades", data_dir="data", image_shape=128)     # doctest: +SKIP
+        >>> pairs["photo"].shape, pairs["label_map"].shape     # doctest: +SKIP
+        ((325, 128, 128, 3), (325, 128, 128, 3))
+    """
+    if isinstance(source, str) and source in SETS:
+        return load_set(source, split, data_dir, *parse_shape(image_shape))
+    loaded = read_source(source, split, data_dir, image_shape, return_labels=None)
+    return dict(zip(("images", "labels"), loaded)) if isinstance(loaded, tuple) else {"images": loaded}
