@@ -22,6 +22,13 @@ On images or a generator:
     patch_wasserstein_distance           patches of an image pyramid, level by level
     perceptual_path_length               how smoothly images change between two latents
 
+On drawn images and the true ones that they stand for:
+
+    paired_measures, psnr, ssim, l1      how near does each drawn image come to its truth?
+    palette, classes_of, ambiguous       the classes of label maps that are colour images
+    pixel_accuracy, mean_iou             how many pixels have the right class, over all and class by class
+    interval                             how sure a mean over images is
+
 As a whole:
 
     extractor("mnist").features(images)  what the bundled classifiers see
@@ -37,8 +44,10 @@ from ganzoo.metrics.kernel import kernel_distance
 from ganzoo.metrics.labels import ClassifierScore, classifier_score, label_accuracy, within_class_frechet_distance
 from ganzoo.metrics.modes import ModeCounts, nearest_modes, stacked_modes
 from ganzoo.metrics.neighbours import authenticity, nearest_neighbours, prdc
+from ganzoo.metrics.paired import l1, paired_measures, psnr, ssim
 from ganzoo.metrics.path_length import perceptual_path_length
 from ganzoo.metrics.protocol import PROTOCOLS, Protocol, Reference, evaluate, score, scorer
+from ganzoo.metrics.segmentation import ambiguous, classes_of, interval, mean_iou, palette, pixel_accuracy
 from ganzoo.metrics.similarity import ms_ssim, ms_ssim_diversity
 from ganzoo.metrics.wasserstein import patch_wasserstein_distance, sliced_wasserstein_distance
 
@@ -51,25 +60,35 @@ __all__ = [
     "ModeCounts",
     "Protocol",
     "Reference",
+    "ambiguous",
     "authenticity",
+    "classes_of",
     "classification_accuracy_score",
     "classifier_score",
     "evaluate",
     "extractor",
     "extractor_names",
     "frechet_distance",
+    "interval",
     "kernel_distance",
+    "l1",
     "label_accuracy",
+    "mean_iou",
     "ms_ssim",
     "ms_ssim_diversity",
     "nearest_modes",
     "nearest_neighbours",
+    "paired_measures",
+    "palette",
     "patch_wasserstein_distance",
     "perceptual_path_length",
+    "pixel_accuracy",
     "prdc",
+    "psnr",
     "score",
     "scorer",
     "sliced_wasserstein_distance",
+    "ssim",
     "stacked_modes",
     "train_classifier",
     "within_class_frechet_distance",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganzoo.data.sources import progress
+from ganzoo.data.progress import progress
 from ganzoo.metrics.checks import checked_count, checked_images, checked_labels
 
 __all__ = ["ms_ssim", "ms_ssim_diversity"]
 
 _SCALE_WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])  # Wang et al. 2003, section 3.2
-_WINDOW, _STD = 11, 1.5
+WINDOW, _STD = 11, 1.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -41,14 +41,14 @@ def ms_ssim(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     if x.shape != y.shape:
         raise ValueError(f"Images are compared in pairs of one shape. Received: {x.shape} and {y.shape}")
     side = min(x.shape[1:3])
-    if side < _WINDOW:
-        raise ValueError(f"Images are at least {_WINDOW} pixels high and wide. Received: shape={x.shape}")
-    num_scales = min(len(_SCALE_WEIGHTS), int(np.log2(side / _WINDOW)) + 1)
+    if side < WINDOW:
+        raise ValueError(f"Images are at least {WINDOW} pixels high and wide. Received: shape={x.shape}")
+    num_scales = min(len(_SCALE_WEIGHTS), int(np.log2(side / WINDOW)) + 1)
     weights = _SCALE_WEIGHTS[:num_scales] / _SCALE_WEIGHTS[:num_scales].sum()
     x, y = x.astype("float64"), y.astype("float64")
     similarity = np.ones((len(x), x.shape[-1]))
     for scale, weight in enumerate(weights):
-        luminance, structure = _ssim_terms(x, y)
+        luminance, structure = ssim_terms(x, y)
         last = scale == num_scales - 1
         term = (luminance * structure if last else structure).mean(axis=(1, 2))
         similarity *= np.maximum(term, 0) ** weight
@@ -101,7 +101,7 @@ def ms_ssim_diversity(
     return float(np.mean(means))
 
 
-def _ssim_terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ssim_terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Luminance and contrast-structure at each place of the window (Wang et al. 2004, eq. 6 and 13)."""
     mean_x, mean_y = _blurred(x), _blurred(y)
     var_x, var_y = _blurred(x * x) - mean_x**2, _blurred(y * y) - mean_y**2
@@ -111,11 +111,11 @@ def _ssim_terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _blurred(x: np.ndarray) -> np.ndarray:
-    offsets = np.arange(_WINDOW) - _WINDOW // 2
+    offsets = np.arange(WINDOW) - WINDOW // 2
     window = np.exp(-(offsets**2) / (2 * _STD**2))
     window /= window.sum()
     for axis in (1, 2):
-        size = x.shape[axis] - _WINDOW + 1
+        size = x.shape[axis] - WINDOW + 1
         x = sum(weight * x.take(range(i, i + size), axis=axis) for i, weight in enumerate(window))
     return x
 
