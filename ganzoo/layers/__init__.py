@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ganzoo.layers.augmentation import jitter
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
+from ganzoo.layers.dropout import SwitchedDropout
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from ganzoo.layers.spectral import SpectralNormalization
 
@@ -13,4 +15,6 @@ __all__ = [
     "GroupNormalization",
     "LayerNormalization",
     "SpectralNormalization",
+    "SwitchedDropout",
+    "jitter",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import keras
-from keras.layers import Activation, Dense, Flatten, LeakyReLU, ReLU, Reshape
+from keras.layers import Activation, Concatenate, Dense, Embedding, Flatten, LeakyReLU, ReLU, Reshape
 
 from ganzoo.data.preprocessing import as_image_shape, check_positive
 from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, SpectralNormalization
@@ -15,16 +15,21 @@ __all__ = ["dcgan_discriminator", "dcgan_generator"]
 KERNEL = 4
 
 
-def dcgan_generator(image_shape: tuple[int, ...], latent_dim: int, width: int) -> keras.Model:
+def dcgan_generator(
+    image_shape: tuple[int, ...], latent_dim: int, width: int, num_classes: int | None = None
+) -> keras.Model:
     """Latents to images: a dense projection, then transposed convolutions that double the size each.
 
     Args:
         image_shape: (height, width, channels).
         latent_dim: int, length of a latent vector.
         width: int, channels before the last layer; twice as many at each size below.
+        num_classes: int, for images of a class: a second input `labels`, int32 (batch,), whose learned vector, a
+            quarter as long as the latents, stands beside them.
 
     Returns:
-        A `keras.Model` from float32 (batch, latent_dim) to float32 (batch, height, width, channels) in (-1, 1).
+        A `keras.Model` from `latents`, float32 (batch, latent_dim), to float32 (batch, height, width, channels) in
+        (-1, 1).
 
     Raises:
         ValueError: a size that does not halve at least twice.
@@ -38,7 +43,11 @@ def dcgan_generator(image_shape: tuple[int, ...], latent_dim: int, width: int) -
     check_positive(latent_dim=latent_dim, width=width)
     height, breadth, num_halvings = smallest_size(image_shape)
     channels = width * 2 ** (num_halvings - 1)
-    x = latents = keras.Input((latent_dim,), name="latents")
+    inputs = [keras.Input((latent_dim,), name="latents")]
+    x = inputs[0]
+    if num_classes is not None:
+        inputs.append(keras.Input((), dtype="int32", name="labels"))
+        x = Concatenate(name="latents_and_labels")([x, _embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
     x = Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project")(x)
     x = Reshape((height, breadth, channels), name="reshape")(x)
     x = batch_normalization("project_bn")(x)
@@ -49,11 +58,16 @@ def dcgan_generator(image_shape: tuple[int, ...], latent_dim: int, width: int) -
         x = batch_normalization(f"up{i}_bn")(x)
         x = ReLU(name=f"up{i}_relu")(x)
     x = Conv2DTranspose(image_shape[-1], KERNEL, 2, "same", kernel_initializer=normal(), name="to_image")(x)
-    return keras.Model(latents, Activation("tanh", dtype="float32", name="tanh")(x), name="generator")
+    x = Activation("tanh", dtype="float32", name="tanh")(x)
+    return keras.Model(inputs if num_classes else inputs[0], x, name="generator")
 
 
 def dcgan_discriminator(
-    image_shape: tuple[int, ...], width: int, normalization: str | None = "batch", final_size: int | None = None
+    image_shape: tuple[int, ...],
+    width: int,
+    normalization: str | None = "batch",
+    final_size: int | None = None,
+    num_classes: int | None = None,
 ) -> keras.Model:
     """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
 
@@ -64,9 +78,11 @@ def dcgan_discriminator(
             normalisation of all layers, Miyato et al. 2018, arXiv:1802.05957) or None.
         final_size: int, convolutions follow until height and width are at most that; odd sizes are rounded up. By
             default, as long as both are even and at least 8: 28x28 ends with 7x7, and with 4x4 where this is 4.
+        num_classes: int, for images of a class: a second input `labels`, int32 (batch,), for which a plane of the
+            images' size is learned that stands beside their channels.
 
     Returns:
-        A `keras.Model` from float32 (batch, height, width, channels) to float32 logits (batch, 1).
+        A `keras.Model` from `images`, float32 (batch, height, width, channels), to float32 logits (batch, 1).
 
     Raises:
         ValueError: a size that does not halve at least twice, an unknown normalization, an impossible final_size.
@@ -90,7 +106,13 @@ def dcgan_discriminator(
     def constrained(layer):
         return SpectralNormalization(layer, name=f"{layer.name}_sn") if spectral else layer
 
-    x = images = keras.Input(image_shape, name="images")
+    inputs = [keras.Input(image_shape, name="images")]
+    x = inputs[0]
+    if num_classes is not None:
+        inputs.append(keras.Input((), dtype="int32", name="labels"))
+        plane = _embedding(num_classes, math.prod(image_shape[:2]))(inputs[1])
+        plane = Reshape((*image_shape[:2], 1), name="label_plane")(plane)
+        x = Concatenate(name="images_and_labels")([x, plane])
     for i in range(num_halvings):
         with_batch_norm = batch and i > 0
         convolution = Conv2D(
@@ -108,7 +130,8 @@ def dcgan_discriminator(
         x = LeakyReLU(0.2, name=f"down{i + 1}_relu")(x)
     x = Flatten(name="flatten")(x)
     x = constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x)
-    return keras.Model(images, Activation("linear", dtype="float32", name="logit")(x), name="discriminator")
+    x = Activation("linear", dtype="float32", name="logit")(x)
+    return keras.Model(inputs if num_classes else inputs[0], x, name="discriminator")
 
 
 def smallest_size(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -128,6 +151,13 @@ def smallest_size(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
             f"pad the images (ganzoo.data.load_folder resizes). Received: image_shape={tuple(image_shape)}"
         )
     return height, width, num_halvings
+
+
+def _embedding(num_classes: int, length: int) -> keras.layers.Layer:
+    """A learned vector for each class, at first of the size of latents: N(0, 1)."""
+    check_positive(num_classes=num_classes)
+    initial = keras.initializers.RandomNormal(stddev=1.0)
+    return Embedding(num_classes, length, embeddings_initializer=initial, name="label_vector")
 
 
 def normal() -> keras.initializers.Initializer:

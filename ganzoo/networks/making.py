@@ -1,0 +1,92 @@
+"""Networks as a model takes them: built, copied, in the model's precision, with random states that can be resumed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TypeAlias
+
+import keras
+from keras import ops
+
+from ganzoo.engine import backend
+
+__all__ = ["Network", "build", "copy_of", "fix_seeds", "policy", "refuse_activity_regularizers", "seed_states"]
+
+Network: TypeAlias = keras.Model | Callable[[], keras.Model]
+
+
+def build(network: Network, role: str) -> keras.Model:
+    """A network, given as itself or by a function that returns one; its outputs are float32.
+
+    Raises:
+        ValueError: it is none, or does not know its shapes.
+    """
+    if not isinstance(network, keras.Model) and callable(network):
+        network = network()
+    if not isinstance(network, keras.Model):
+        raise ValueError(f"`{role}` must be a keras.Model or a function that returns one. Received: {network!r}")
+    try:
+        network.input_shape, network.output_shape  # noqa: B018 (both raise where the shapes are not known yet)
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"The {role} must know its input and output shape: make it a functional or Sequential model that begins "
+            f"with keras.Input. Received: {network!r}"
+        ) from error
+    fix_seeds(network)
+    return _in_float32(network)
+
+
+def copy_of(network: keras.Model, given: Network) -> keras.Model:
+    """A second network of the same architecture and weights, not trained."""
+    if isinstance(given, keras.Model):
+        backend.keep_tensorflow_off_gpu()
+        copy = keras.models.clone_model(network)
+    else:
+        copy = build(given, "generator")
+    copy.trainable = False
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+@contextlib.contextmanager
+def policy(chosen):
+    """Layers made inside compute in this dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(chosen)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def seed_states(network: keras.Model) -> list:
+    """The states of the network's random generators, which are no weights."""
+    weights = {id(v) for v in network.weights}
+    return [v for v in network.variables if id(v) not in weights]
+
+
+def refuse_activity_regularizers(network: keras.Model, name: str) -> None:
+    """Raises a ValueError for a layer with an activity regularizer, which would be dropped without a word."""
+    for layer in network._flatten_layers():
+        if getattr(layer, "activity_regularizer", None) is not None:
+            raise ValueError(
+                "An activity regularizer has no place in the losses of two players: add the term to the loss that it "
+                f"belongs to. Received: the layer {layer.name!r} of {name} with an activity_regularizer"
+            )
+
+
+def fix_seeds(network: keras.Model) -> None:
+    """Makes layers without a seed draw from their own generator on torch too, so that their masks can be resumed."""
+    for layer in network._flatten_layers():
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None and getattr(generator, "_initial_seed", 0) is None:
+            generator._initial_seed = int(ops.convert_to_numpy(generator.state)[0])
+
+
+def _in_float32(network: keras.Model) -> keras.Model:
+    """The network with outputs in float32, whatever it computes in: losses and images are in float32."""
+    if all(keras.backend.standardize_dtype(output.dtype) == "float32" for output in network.outputs):
+        return network
+    cast = [keras.layers.Activation("linear", dtype="float32")(output) for output in network.outputs]
+    return keras.Model(network.inputs, cast if len(cast) > 1 else cast[0], name=network.name)
