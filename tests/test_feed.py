@@ -8,11 +8,13 @@ import pytest
 
 import ganzoo
 from ganzoo.engine.feed import make_feed
+from ganzoo.engine.parts import Images
 
 pytestmark = pytest.mark.backend_free
 
 NUMBERED = np.broadcast_to(np.arange(23, dtype="uint8").reshape(-1, 1, 1, 1), (23, 4, 4, 1))
 SHAPE = (4, 4, 1)
+DATA = {'images': Images(SHAPE)}
 
 
 def numbers(item) -> list[list[int]]:
@@ -29,12 +31,12 @@ def stream(images, size=2):
 
 
 def test_n03_baskets_of_new_images_and_the_rest_dropped():
-    feed = make_feed(NUMBERED, image_shape=SHAPE, batch_size=2, basket=3)
+    feed = make_feed(NUMBERED, data=DATA, batch_size=2, basket=3)
     assert epoch(feed) == [[[0, 1], [2, 3], [4, 5]], [[6, 7], [8, 9], [10, 11]], [[12, 13], [14, 15], [16, 17]]]
 
 
 def test_evaluation_keeps_the_rest():
-    feed = make_feed(NUMBERED, image_shape=SHAPE, batch_size=10, keep_rest=True)
+    feed = make_feed(NUMBERED, data=DATA, batch_size=10, keep_rest=True)
     assert [len(basket[0]) for basket in epoch(feed)] == [10, 10, 3]
 
 
@@ -42,7 +44,7 @@ def test_k29_order_is_a_function_of_seed_and_step():
     step = 0
 
     def make(seed):
-        return make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (seed, step))
+        return make_feed(NUMBERED, data=DATA, batch_size=4, order=lambda: (seed, step))
 
     first = epoch(make(5))
     assert first == epoch(make(5)) and first != epoch(make(6))
@@ -53,14 +55,14 @@ def test_k29_order_is_a_function_of_seed_and_step():
 
 
 def test_an_epoch_longer_than_a_pass_goes_on_with_another_order():
-    feed = make_feed(NUMBERED, image_shape=SHAPE, batch_size=10, order=lambda: (0, 0), steps=4)
+    feed = make_feed(NUMBERED, data=DATA, batch_size=10, order=lambda: (0, 0), steps=4)
     items = epoch(feed)
     assert len(items) == 4 and items[0] != items[2]
 
 
 def test_the_rest_of_an_epoch_is_in_the_same_order():
     step = 0
-    feed = make_feed(NUMBERED, image_shape=SHAPE, batch_size=4, order=lambda: (0, step))
+    feed = make_feed(NUMBERED, data=DATA, batch_size=4, order=lambda: (0, step))
     whole = epoch(feed)
     step = 2  # the model's step count when the epoch is taken up again
     assert len(whole) == 5 and epoch(feed.rest(2)) == whole[2:] and len(feed.rest(2)) == 3
@@ -69,7 +71,7 @@ def test_the_rest_of_an_epoch_is_in_the_same_order():
 
 
 def test_ready_batches_are_grouped():
-    feed = make_feed(stream(NUMBERED), image_shape=SHAPE, basket=5)
+    feed = make_feed(stream(NUMBERED), data=DATA, basket=5)
     assert len(feed) == 2
     assert numbers(feed[0]) == numbers(feed[0]) == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]  # a look before any epoch
     assert epoch(feed) == epoch(feed)
@@ -78,7 +80,7 @@ def test_ready_batches_are_grouped():
 
 
 def test_the_rest_of_ready_batches():
-    feed = make_feed(stream(NUMBERED), image_shape=SHAPE, basket=2)
+    feed = make_feed(stream(NUMBERED), data=DATA, basket=2)
     rest = feed.rest(3)
     rest[0]
     assert epoch(rest) == [[[12, 13], [14, 15]], [[16, 17], [18, 19]], [[20, 21], [22]]]
@@ -86,7 +88,7 @@ def test_the_rest_of_ready_batches():
 
 
 def test_steps_of_a_stream_go_on_over_epochs_and_passes():
-    feed = make_feed(stream(NUMBERED, 4), image_shape=SHAPE, steps=4)
+    feed = make_feed(stream(NUMBERED, 4), data=DATA, steps=4)
     first, second = epoch(feed), epoch(feed)
     assert [b[0][0] for b in first] == [0, 4, 8, 12] and [b[0][0] for b in second] == [16, 20, 0, 4]
 
@@ -100,8 +102,8 @@ class Endless(keras.utils.PyDataset):
 
 def test_endless_data_needs_steps_per_epoch():
     with pytest.raises(ValueError, match="steps_per_epoch"):
-        make_feed(Endless(), image_shape=SHAPE)
-    assert len(epoch(make_feed(Endless(), image_shape=SHAPE, basket=2, steps=3))) == 3
+        make_feed(Endless(), data=DATA)
+    assert len(epoch(make_feed(Endless(), data=DATA, basket=2, steps=3))) == 3
 
 
 def test_streams_that_do_not_know_their_length():
@@ -109,13 +111,13 @@ def test_streams_that_do_not_know_their_length():
         def __iter__(self):
             return iter(stream(NUMBERED, 5))
 
-    assert len(epoch(make_feed(Unknown(), image_shape=SHAPE))) == 5
+    assert len(epoch(make_feed(Unknown(), data=DATA))) == 5
 
 
 def test_labels_beside_the_images_are_left_out():
-    feed = make_feed((NUMBERED, np.zeros(23)), image_shape=SHAPE, batch_size=4)
+    feed = make_feed((NUMBERED, np.zeros(23)), data=DATA, batch_size=4)
     assert epoch(feed)[0] == [[0, 1, 2, 3]]
-    feed = make_feed([(batch, None) for batch in stream(NUMBERED)], image_shape=SHAPE)
+    feed = make_feed([(batch, None) for batch in stream(NUMBERED)], data=DATA)
     assert epoch(feed)[0] == [[0, 1]]
 
 
@@ -134,7 +136,7 @@ def test_labels_beside_the_images_are_left_out():
 )
 def test_refused(x, kwargs, message):
     with pytest.raises((ValueError, TypeError), match=message):
-        feed = make_feed(x, image_shape=SHAPE, **kwargs)
+        feed = make_feed(x, data=DATA, **kwargs)
         epoch(feed)
 
 

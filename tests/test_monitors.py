@@ -174,7 +174,7 @@ class Third(ganzoo.GAN):
     def discriminator_loss(self, real, fake, training):
         return ops.mean(self.discriminator(fake, training=training) - self.discriminator(real, training=training))
 
-    def generator_loss(self, fake, training):
+    def generator_loss(self, real, fake, training):
         return -ops.mean(self.discriminator(fake, training=training))
 
     def update(self, reals, training):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 
 import keras
@@ -11,11 +12,13 @@ from keras import ops
 
 from ganzoo.data.preprocessing import check_images, check_positive, to_float
 from ganzoo.engine import backend
+from ganzoo.engine.evaluating import logit_of
 from ganzoo.engine.gan import GAN
 
 __all__ = ["HealthMonitor"]
 
 LEAST_IMAGES = 16
+PIXELS = 256 * 32 * 32 * 3  # numbers in the images of a look
 REMEDIES = {
     "not a number": "Lower the learning rates, or clip gradients with the optimizer's clipnorm.",
     "vanishing gradients": (
@@ -55,7 +58,8 @@ class HealthMonitor(keras.callbacks.Callback):
     monitor first in the list of callbacks: those before it see a state that is not finite before it is put back.
 
     Args:
-        images: real images as for `fit`, at least 16; up to 256, evenly spaced, are used.
+        images: real data as for `fit`, in arrays: images, or of models of several parts a tuple or a dictionary; at
+            least 16 examples. Up to 256, evenly spaced, are used, fewer where the images are large.
         every: int, training steps from one look to the next.
         allow_nonnegative: as in `fit`.
         patience: int, looks.
@@ -90,38 +94,41 @@ class HealthMonitor(keras.callbacks.Callback):
         most_movement: float = 0.7,
     ):
         super().__init__()
-        images = np.asarray(images)
-        if len(images) < LEAST_IMAGES:
-            raise ValueError(f"Give at least {LEAST_IMAGES} real images. Received: {len(images)}")
-        images = images[np.linspace(0, len(images) - 1, min(len(images), 256)).astype(int)]  # may be in order of class
         check_positive(every=every, patience=patience)
-        if images.ndim == 4:
-            check_images(images, allow_nonnegative=allow_nonnegative, name="images")
-            images = to_float(images)
-        self.images, self.every, self.patience = images.astype("float32"), every, patience
+        self._given, self._allow_nonnegative = _some(images), allow_nonnegative
+        self.every, self.patience = every, patience
+        self.images: np.ndarray | None = None
+        if isinstance(self._given, np.ndarray):  # what is wrong with images is told at once
+            if self._given.ndim == 4:
+                check_images(self._given, allow_nonnegative=allow_nonnegative, name="images")
+                self._given, self._allow_nonnegative = to_float(self._given), True
+            self._look_at(self._given)
         self.least_gradient, self.least_diversity = least_gradient, least_diversity
         self.chance, self.most_movement = chance, most_movement
         self.alarms: list[tuple[int, str, str]] = []
         self.looks: list[dict[str, float]] = []
-        self._spread = _mean_distance(self.images, np.roll(self.images, 1, axis=0))
-        if not (np.isfinite(self._spread) and self._spread > 0):
-            raise ValueError(f"Real images are finite and differ. Received: a mean distance of {self._spread}")
         self._in_a_row = dict.fromkeys(REMEDIES, 0)
         self._drawn: deque = deque(maxlen=patience + 1)
         self._good: list[np.ndarray] = []
         self._watched: keras.Model | None = None
         self._begin = self._step = 0
 
+    def _look_at(self, images: np.ndarray) -> None:
+        self.images = images.astype("float32")
+        self._spread = _mean_distance(self.images, np.roll(self.images, 1, axis=0))
+        if not (np.isfinite(self._spread) and self._spread > 0):
+            raise ValueError(f"Real images are finite and differ. Received: a mean distance of {self._spread}")
+
     @staticmethod
     def cannot_watch(model: keras.Model) -> str | None:
-        """Why not, in words; None for a `ganzoo.GAN` of a `generator_loss` whose discriminator judges images alone."""
+        """Why not, in words; None for a `ganzoo.GAN` of a `generator_loss` whose discriminator begins with a logit."""
         if not isinstance(model, GAN):
             return "it is no ganzoo.GAN"
-        discriminator = model.discriminator
-        if len(discriminator.inputs) > 1:
-            return f"its discriminator takes more than images, {len(discriminator.inputs)} inputs"
-        if len(discriminator.outputs) > 1 or tuple(discriminator.output_shape[1:]) == model.image_shape:
-            return f"its discriminator gives more than a logit, {discriminator.output_shape}"
+        names = [x.name for x in model.discriminator.inputs]
+        if len(names) > 1 and (others := [name for name in names if name not in model.data]):
+            return f"its discriminator takes more than the data, {' and '.join(others)}"
+        if tuple(model.discriminator.outputs[0].shape[1:]) == model.image_shape:
+            return f"its discriminator gives more than a logit, {model.discriminator.output_shape}"
         if type(model).generator_loss is GAN.generator_loss:
             return "it does not define generator_loss"
         return None
@@ -129,11 +136,15 @@ class HealthMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if reason := self.cannot_watch(self.model):
             raise ValueError(f"HealthMonitor cannot watch this model: {reason}. Received: {self.model!r}")
-        if self.images.shape[1:] != self.model.image_shape:
+        given = self._given
+        if isinstance(given, np.ndarray) and self.model.plain and given.shape[1:] != self.model.image_shape:
             raise ValueError(
                 "HealthMonitor needs images as the model makes them. "
-                f"Received: {self.images.shape[1:]} for {self.model.image_shape}"
+                f"Received: {given.shape[1:]} for {self.model.image_shape}"
             )
+        most = max(LEAST_IMAGES, PIXELS // math.prod(n or 64 for n in self.model.image_shape))
+        self._batch = self.model.as_batch(_some(given, most), allow_nonnegative=self._allow_nonnegative)
+        self._look_at(ops.convert_to_numpy(self.model.images_of(self._batch)))
         if self.model is not self._watched:
             self._watched, self._in_a_row = self.model, dict.fromkeys(REMEDIES, 0)
             self._drawn.clear()
@@ -193,17 +204,21 @@ class HealthMonitor(keras.callbacks.Callback):
         )
 
     def _measured(self) -> dict[str, float] | None:
-        model, num = self.model, len(self.images)
-        latents = model.seeded_latents(num, seed=0)
+        model, real, num = self.model, self._batch, len(self.images)
+        fake = model.seeded_fake(real, seed=0)
+        images = ops.cast(model.images_of(fake), "float32")
         with backend.no_gradient():
-            fake = ops.cast(model.generator(latents, training=False), "float32")
-            logits = [ops.convert_to_numpy(model.discriminator(x, training=False)) for x in (self.images, fake)]
-        drawn = ops.convert_to_numpy(fake)
+            logits = [ops.convert_to_numpy(logit_of(model.discriminate(x, training=False))) for x in (real, fake)]
+        drawn = ops.convert_to_numpy(images)
         real_logits, fake_logits = (x.reshape(num, -1).mean(axis=1) for x in logits)
         if not (np.isfinite(drawn).all() and np.isfinite(real_logits).all() and np.isfinite(fake_logits).all()):
             return None
-        slope = _norms(backend.input_gradient(lambda x: model.discriminator(x, training=False), fake))
-        loss = _norms(backend.input_gradient(lambda x: num * model.generator_loss(x, training=False), fake))
+
+        def with_images(x):
+            return model.with_images(fake, x)
+
+        slope = _norms(backend.input_gradient(lambda x: logit_of(model.discriminate(with_images(x), False)), images))
+        loss = _norms(backend.input_gradient(lambda x: num * model.generator_loss(real, with_images(x), False), images))
         movement = _mean_distance(drawn, self._drawn[-1]) / self._spread if self._drawn else 0.0
         self._drawn.append(drawn)
         return {
@@ -239,6 +254,18 @@ class HealthMonitor(keras.callbacks.Callback):
     def _restore(self) -> None:
         for variable, value in zip(self._variables(), self._good):
             variable.assign(value)
+
+
+def _some(data, most: int = 256):
+    """Up to so many examples of it, evenly spaced, for they may be in order of class."""
+    if isinstance(data, dict):
+        return {name: _some(part, most) for name, part in data.items()}
+    if isinstance(data, tuple):
+        return tuple(_some(part, most) for part in data)
+    array = np.asarray(data)
+    if len(array) < LEAST_IMAGES:
+        raise ValueError(f"Give at least {LEAST_IMAGES} real images. Received: {len(array)}")
+    return array[np.linspace(0, len(array) - 1, min(len(array), most)).astype(int)]
 
 
 def _mean_distance(a: np.ndarray, b: np.ndarray) -> float:

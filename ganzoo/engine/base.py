@@ -1,35 +1,39 @@
-"""What every model does for its user around the step: networks, compile, fit, evaluate, generate, export, saving."""
+"""What every model does for its user around the step: networks, compile, fit, evaluate, export."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import inspect
+import difflib
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
 import keras
 import numpy as np
 from keras import ops
 
-from ganzoo.data.preprocessing import check_positive, to_uint8
-from ganzoo.engine import backend
-from ganzoo.engine.backend.scope import StepScope
-from ganzoo.engine.feed import Feed, is_array, make_feed
+from ganzoo.engine import backend, schedules  # noqa: F401 (its schedules are known to Keras, for saved models)
+from ganzoo.engine.before import adapt
+from ganzoo.engine.drawing import Drawing, check_seed
+from ganzoo.engine.evaluating import Evaluating
+from ganzoo.engine.feed import make_feed
+from ganzoo.engine.naming import is_in_memory, named
 from ganzoo.engine.optimizer import PlayerOptimizers, deserialize, serialize
+from ganzoo.engine.parts import Part, default_data, input_names
+from ganzoo.engine.resuming import OneTraining, resume
+from ganzoo.engine.saving import Saving
+from ganzoo.networks.making import Network, build, copy_of, fix_seeds, policy, refuse_activity_regularizers
 
 __all__ = ["BaseGAN"]
 
-Network: TypeAlias = keras.Model | Callable[[], keras.Model]
 
-
-class BaseGAN(backend.StepMixin, keras.Model):
+class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
     """A `keras.Model` of a generator, its moving average and a discriminator. `ganzoo.GAN` adds the step.
 
     Args:
         generator: a built `keras.Model`, or a function without arguments that returns one (called twice: the second
             network holds the averaged weights).
         discriminator: a built `keras.Model`, or a function without arguments that returns one.
+        data: what the model is trained on, parts by name (`ganzoo.Images`, `Labels`, `Text`, `Vectors`), in the order
+            in which `fit` takes them. Networks take the parts that their inputs are named after; the first part that
+            the generator does not take is what it draws. By default images alone, of the shape that it draws.
         ema_decay: in [0, 1), how much of the average is kept at each step. It ramps up: step t uses
             ``min(ema_decay, (1 + t) / (10 + t))``, so that early weights are soon forgotten. 0 keeps no history.
         seed: int, fixes the latents and the order of the images. By default drawn from NumPy's global generator, which
@@ -43,6 +47,8 @@ class BaseGAN(backend.StepMixin, keras.Model):
 
     extra_logs: tuple[str, ...] = ()
     arguments: dict = {}
+    shaped_by: dict[str, str] = {"images": "image_shape"}  # which constructor argument a part of the data decides
+    tiny: dict = {"image_shape": (16, 16, 1), "latent_dim": 4, "width": 4}  # arguments of a small model, for tests
     evaluation_metrics: tuple[str, ...] = ("real_accuracy", "fake_accuracy")
 
     def __init__(
@@ -50,6 +56,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
         generator: Network,
         discriminator: Network,
         *,
+        data: Mapping[str, Part] | None = None,
         ema_decay: float = 0.999,
         seed: int | None = None,
         dtype=None,
@@ -63,15 +70,18 @@ class BaseGAN(backend.StepMixin, keras.Model):
             )
         if not isinstance(ema_decay, (int, float)) or not 0 <= ema_decay < 1:
             raise ValueError(f"`ema_decay` must lie in [0, 1). Received: ema_decay={ema_decay!r}")
-        _check_seed(seed)
+        check_seed(seed)
         self.ema_decay, self.seed = float(ema_decay), seed
-        with _policy(self.dtype_policy):
-            self.generator = _build(generator, "generator")
-            self.discriminator = _build(discriminator, "discriminator")
-            self.generator_ema = _copy(self.generator, generator)
-        self.latent_dim = int(self.generator.input_shape[-1])
+        with policy(self.dtype_policy):
+            self.generator = build(generator, "generator")
+            self.discriminator = build(discriminator, "discriminator")
+            self.generator_ema = copy_of(self.generator, generator)
+        self._average_names = {id(self.generator): "generator_ema"}
         self.image_shape = tuple(self.generator.output_shape[1:])
-        self._check_networks()
+        self.data = dict(data or default_data(self.image_shape))
+        self.target = next((name for name in self.data if name not in self._names_of(self.generator)), "")
+        self.latent_dim = self._check_networks()
+        self.plain = len(self.data) == 1 and len(self.generator.inputs) == 1
         # Scrambled, because Keras' torch backend adds seed and counter: neighbouring seeds would share their numbers.
         drawn = np.random.SeedSequence(int(np.random.randint(2**31 - 1)) if seed is None else seed).generate_state(2)
         self.seed_generator = keras.random.SeedGenerator(int(drawn[0]) >> 1, name="seed_generator")
@@ -80,18 +90,27 @@ class BaseGAN(backend.StepMixin, keras.Model):
         self.trackers: dict[str, keras.metrics.Mean] = {}  # made in compile, when a variant knows all its players
         self.built = True
 
-    def make_network(self, build: Callable[[], keras.Model], role: str) -> keras.Model:
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        adapt(cls)
+
+    def make_network(self, build_network: Callable[[], keras.Model], role: str, average: bool = False) -> keras.Model:
         """A further network, made as the generator and the discriminator are.
 
         Args:
-            build: function without arguments that returns a `keras.Model` of known input and output shape.
+            build_network: function without arguments that returns a `keras.Model` of known input and output shape.
             role: str, what to call it in errors.
+            average: keep a moving average of it too, as of the generator, in the attribute ``<role>_ema``.
 
         Returns:
             The network, computing in the model's precision and giving float32.
         """
-        with _policy(self.dtype_policy):
-            return _build(build, role)
+        with policy(self.dtype_policy):
+            network = build(build_network, role)
+            if average:
+                self._average_names[id(network)] = f"{role}_ema"
+                setattr(self, f"{role}_ema", copy_of(network, build_network))
+        return network
 
     # What a user calls -----------------------------------------------------------------------------------------------
 
@@ -118,64 +137,8 @@ class BaseGAN(backend.StepMixin, keras.Model):
     @property
     def moving_averages(self) -> dict[str, keras.Model]:
         """The networks that follow those of the same name in `networks` as moving averages."""
-        return {name: self.generator_ema for name, network in self.networks.items() if network is self.generator}
-
-    def call(self, latents, training: bool = False):
-        """Latents (batch, latent_dim) to float32 images in [-1, 1], with the averaged weights unless training."""
-        return self.generator(latents, training=True) if training else self.generator_ema(latents, training=False)
-
-    def generate(
-        self, n: int, labels=None, seed: int | None = None, batch_size: int = 256, averaged: bool = True
-    ) -> np.ndarray:
-        """New images from the averaged generator.
-
-        Args:
-            n: int, how many images.
-            labels: for models with classes only.
-            seed: int; one seed gives the same latents on every backend, drawn with NumPy. None draws anew each time.
-            batch_size: int, images computed at once.
-            averaged: False draws with the generator in training instead of its moving average.
-
-        Returns:
-            uint8 (n, height, width, channels); float32 (n, features) for models of vectors.
-
-        Raises:
-            ValueError: n is not a positive integer, or labels for a model without classes.
-
-        Example:
-
-            >>> images = ganzoo.load("dcgan-mnist").generate(16, seed=0)   # uint8 (16, 28, 28, 1)
-        """
-        check_positive(n=n, batch_size=batch_size)
-        _check_seed(seed)
-        if labels is not None:
-            raise ValueError(f"{type(self).__name__} knows no classes: leave `labels` out. Received: labels={labels!r}")
-        latents = self.seeded_latents(n, seed)
-        generator = self.generator_ema if averaged else self.generator
-        with backend.no_gradient():
-            parts = [
-                ops.convert_to_numpy(generator(latents[i : i + batch_size], training=False))
-                for i in range(0, n, batch_size)
-            ]
-        images = np.concatenate(parts).astype("float32", copy=False)
-        return images if len(self.image_shape) == 1 else to_uint8(images)
-
-    def seeded_latents(self, n: int, seed: int | None = None) -> np.ndarray:
-        """What `generate` draws from: latents as in training, drawn with NumPy, so that every backend has the same.
-
-        Args:
-            n: int, how many.
-            seed: int; None draws anew each time.
-
-        Returns:
-            float32 (n, latent_dim).
-        """
-        before, self._noise_seed = self._noise_seed, np.random.default_rng(seed)
-        try:
-            with backend.no_gradient():
-                return ops.convert_to_numpy(self.latents(n))
-        finally:
-            self._noise_seed = before
+        averaged = {name: self.average_of(network) for name, network in self.networks.items()}
+        return {name: average for name, average in averaged.items() if average is not self.networks[name]}
 
     def compile(
         self,
@@ -220,8 +183,9 @@ class BaseGAN(backend.StepMixin, keras.Model):
         if missing := [player for player in self.players() if chosen.get(player) is None]:
             raise ValueError(f"No optimizer for {missing}: name it in compile, or in the variant's default_optimizers.")
         for name, network in self.networks.items():
-            _refuse_activity_regularizers(network, name)
-        _fix_seeds(self)
+            refuse_activity_regularizers(network, name)
+        self._check_names()
+        fix_seeds(self)  # of layers that belong to the model itself
         composite = PlayerOptimizers({player: chosen[player] for player in self.players()})
         composite.build_players({player: self.trainable_variables_of(player) for player in self.players()})
         if self.compiled:  # the average goes on, and so does the order of the images
@@ -274,11 +238,12 @@ class BaseGAN(backend.StepMixin, keras.Model):
         """Trains. Takes data and callbacks as `keras.Model.fit` does.
 
         Args:
-            x: images as an array (n, height, width, channels), uint8 or float in [-1, 1]; or batches of them as a
+            x: the model's data: images as an array (n, height, width, channels), uint8 or float in [-1, 1]; of models
+                of several parts a tuple of arrays in their order or a dictionary; or batches of any of these as a
                 `tf.data.Dataset`, `keras.utils.PyDataset` or `torch.utils.data.DataLoader`, on any backend. Labels
-                beside the images are ignored by models without classes.
-            y: ignored by models without classes.
-            batch_size: int, for arrays: images of one *discriminator* step (32 by default). A training step takes
+                beside the images are passed over by models without classes.
+            y: what follows x: labels, captions, the other images.
+            batch_size: int, for arrays: examples of one *discriminator* step (32 by default). A training step takes
                 `discriminator_steps` batches of new images; a trailing incomplete set is dropped.
             epochs: int, passes over the data.
             shuffle: for arrays; the order is a function of the model's seed and step count, the same on every backend.
@@ -316,7 +281,8 @@ class BaseGAN(backend.StepMixin, keras.Model):
                 raise ValueError(f"`callbacks` takes keras.callbacks.Callback objects. Received: {callback!r}")
         feed = make_feed(
             x,
-            image_shape=self.image_shape,
+            y,
+            data=self.data,
             batch_size=batch_size,
             basket=self.discriminator_steps,
             order=self._order if shuffle else None,
@@ -324,7 +290,7 @@ class BaseGAN(backend.StepMixin, keras.Model):
             allow_nonnegative=allow_nonnegative,
         )
         settings = {"batch_size": batch_size, "steps_per_epoch": len(feed), "shuffle": shuffle}
-        initial_epoch, skip = self._resume(callbacks, settings, feed) or (initial_epoch, 0)
+        initial_epoch, skip = resume(self, callbacks, settings, feed) or (initial_epoch, 0)
         if validation_data is not None:
             kwargs["validation_data"] = self._evaluation_feed(
                 validation_data,
@@ -340,99 +306,53 @@ class BaseGAN(backend.StepMixin, keras.Model):
                 return self._fit_from_mid_epoch(feed, skip, callbacks, **kwargs)
             return super().fit(feed, callbacks=callbacks, **kwargs)
 
-    def _resume(self, callbacks, settings: dict, feed: Feed) -> tuple[int, int] | None:
-        """The epoch to begin with, and how many of its steps are done already, by a callback that knows."""
-        states = [callback.resume(self, settings) for callback in callbacks if hasattr(callback, "resume")]
-        state = next((state for state in states if state is not None), None)
-        if state is not None:
-            feed.catch_up(state[0] * len(feed))
-        return state
-
     def _fit_from_mid_epoch(self, feed, skip: int, callbacks, *, initial_epoch, epochs, verbose="auto", **kwargs):
         """The rest of an epoch and the epochs after it."""
         rest = feed.rest(skip)
         feed.catch_up((initial_epoch + 1) * len(feed))
-        with _OneTraining(callbacks, model=self, epochs=epochs, steps=len(feed), verbose=verbose) as callbacks:
+        with OneTraining(callbacks, model=self, epochs=epochs, steps=len(feed), verbose=verbose) as callbacks:
             for part, begin, end in ((rest, initial_epoch, initial_epoch + 1), (feed, initial_epoch + 1, epochs)):
                 if begin < epochs and not (part is feed and self.stop_training):
                     super().fit(part, epochs=end, callbacks=callbacks, initial_epoch=begin, verbose=verbose, **kwargs)
         return self.history
 
-    def evaluate(
-        self,
-        x=None,
-        y=None,
-        *,
-        batch_size: int | None = None,
-        return_dict: bool = True,
-        allow_nonnegative: bool = False,
-        **kwargs,
-    ):
-        """Losses on given images and fresh latents, and how often the discriminator is right. Updates nothing.
+    def prepare(self, real, training: bool):
+        """What a step makes of a batch before all else: derived parts, augmentation. Random through `self.noise`."""
+        return real
 
-        The latents come from a seed of their own, the same at every call.
+    def images_of(self, batch):
+        """The images in a batch of the losses: the part that the generator draws."""
+        return batch if self.plain else batch[self.target]
 
-        Args:
-            x: images, as for `fit`.
-            y: ignored by models without classes.
-            batch_size: int, for arrays (32 by default). A last smaller batch counts as a batch.
-            return_dict: bool, as in Keras; here True by default.
-            allow_nonnegative: as for `fit`.
-            **kwargs: ``verbose``, ``steps``, ``callbacks`` as in Keras.
+    def with_images(self, batch, images):
+        """The batch with other images, and all else that belongs to them: what a gradient penalty moves."""
+        return images if self.plain else {**batch, self.target: images}
 
-        Returns:
-            dict with ``loss``, one loss per player, ``real_accuracy`` and ``fake_accuracy``: means over batches.
-        """
-        if not self.compiled:
-            self.compile()
-        if kwargs.get("_use_cached_eval_dataset") is None:
-            x = self._evaluation_feed(x, batch_size, allow_nonnegative, endless=("steps", kwargs.get("steps")))
-        self.evaluation_seed.state.assign([int(ops.convert_to_numpy(self.evaluation_seed.state)[0]), 0])
-        return super().evaluate(x, return_dict=return_dict, **kwargs)
-
-    def evaluate_batch(self, real) -> dict:
-        """What `evaluate` reports beside the losses: how often the discriminator is right, on either side of logit 0.
-
-        A critic's scores (WGAN) have no such threshold: there the two numbers only say on which side of 0 they lie.
-        """
-        fake = self.generator(self.latents(ops.shape(real)[0]), training=False)
-        right = {
-            "real_accuracy": self.discriminator(real, training=False) > 0,
-            "fake_accuracy": self.discriminator(fake, training=False) < 0,
-        }
-        return {name: ops.mean(ops.cast(hits, "float32")) for name, hits in right.items()}
-
-    def evaluation_logs(self, data) -> dict:
-        """Losses and `evaluate_batch` of one batch; returns the logs."""
-        reals = self._reals(data)
-        self._noise_seed = self.evaluation_seed
-        try:
-            with StepScope() as scope:
-                losses, others = self.update(reals, training=False), self.evaluate_batch(reals[0])
-        finally:
-            self._noise_seed = self.seed_generator
-        for variable, value in scope.updates:
-            if variable is self.evaluation_seed.state:  # whatever else was written is not kept
-                variable.assign(value)
-        return self._track(losses, others)
-
-    def _reals(self, data) -> tuple:
+    def _reals(self, data, training: bool) -> tuple:
         reals, _, _ = keras.utils.unpack_x_y_sample_weight(tuple(data) if isinstance(data, list) else data)
         reals = tuple(reals) if isinstance(reals, (tuple, list)) else (reals,)
-        return tuple(_to_unit_range(real) for real in reals)
+        return tuple(self._real(batch, training) for batch in reals)
 
-    def _evaluation_feed(self, x, batch_size, allow_nonnegative, default=None, *, endless, name="x"):
-        if isinstance(x, Feed):
-            return x
-        return make_feed(
-            x,
-            image_shape=self.image_shape,
-            batch_size=batch_size or (default if is_array(x) else None),
-            keep_rest=True,
-            allow_nonnegative=allow_nonnegative,
-            endless=endless,
-            name=name,
-        )
+    def _real(self, batch, training: bool):
+        """A batch as the feed packs it, as losses take it."""
+        if not isinstance(batch, Mapping):
+            batch = {next(name for name, part in self.data.items() if not part.derived): batch}
+        scaled = {name: self.data[name].to_device(values) for name, values in batch.items()}
+        return self.prepare(scaled[self.target] if self.plain else scaled, training)
+
+    def as_batch(self, x, y=None, allow_nonnegative: bool = False):
+        """Data as `fit` takes it in arrays, all of it as one batch, as losses take it.
+
+        Raises:
+            ValueError, TypeError: as `fit`.
+        """
+        if not is_in_memory(x, self.data):
+            raise TypeError(f"Give the data as arrays. Received: {type(x).__name__}")
+        packed = {
+            name: self.data[name].check(values, name, allow_nonnegative)
+            for name, values in named(x, y, self.data).items()
+        }
+        return self._real({name: ops.convert_to_tensor(values) for name, values in packed.items()}, training=False)
 
     def _order(self) -> tuple[int, int]:
         """What an epoch's order of images depends on."""
@@ -445,74 +365,54 @@ class BaseGAN(backend.StepMixin, keras.Model):
 
         return export(self, filepath, format=format, **kwargs)
 
-    # Saving ----------------------------------------------------------------------------------------------------------
-
-    def save(self, filepath, overwrite: bool = True, **kwargs):
-        """As in Keras: architecture, weights, optimizers, averages and random states in one ``.keras`` file."""
-        backend.keep_tensorflow_off_gpu()
-        return super().save(filepath, overwrite=overwrite, **kwargs)
-
-    def get_config(self):
-        config = {**self.arguments, "ema_decay": self.ema_decay, "seed": self.seed, "name": self.name}
-        config["dtype"] = keras.saving.serialize_keras_object(self.dtype_policy)
-        for name in ("generator", "discriminator"):  # whoever made them: the user, or the variant from its arguments
-            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
-        return config
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        backend.keep_tensorflow_off_gpu()
-        config = copy.deepcopy(config)  # Keras takes it apart
-        for key, value in config.items():
-            if isinstance(value, dict) and {"class_name", "config"} <= set(value):
-                config[key] = keras.saving.deserialize_keras_object(value, custom_objects)
-        parameters = inspect.signature(cls.__init__).parameters
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):  # a variant that makes its own networks
-            config = {key: value for key, value in config.items() if key in parameters}
-        try:
-            return cls(**config)
-        except TypeError as error:
-            if "multiple values for" not in str(error):
-                raise
-        # One that makes its own networks, and hands on what else it is given.
-        return cls(**{key: config[key] for key in config if key not in ("generator", "discriminator")})
-
-    def _seed_states(self) -> list:
-        """The states of all random generators: Keras' own saving leaves them out."""
-        weights = {id(v) for v in self.weights}
-        return [v for v in self.variables if id(v) not in weights]
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        for i, state in enumerate(self._seed_states()):
-            store[f"seed_{i}"] = ops.convert_to_numpy(state)
-
-    def load_own_variables(self, store):
-        states = self._seed_states()
-        for i, state in enumerate(states):
-            state.assign(store[f"seed_{i}"])
-        super().load_own_variables({key: store[key] for key in store.keys() if not key.startswith("seed_")})
-
     def _symbolic_build(self, iterator=None, data_batch=None):
         """Nothing left to do: the networks know their shapes. Keras would call the generator on images."""
 
     # Checks ----------------------------------------------------------------------------------------------------------
 
-    def _check_networks(self) -> None:
-        if len(self.generator.input_shape) != 2 or not self.generator.input_shape[-1]:
+    def _check_networks(self) -> int | None:
+        """Refuses networks that do not fit the data or one another; returns the length of a latent vector."""
+        if not self.target:
+            raise ValueError(
+                "The generator takes every part of the data, and none is left to draw: name its inputs otherwise. "
+                f"Received: a generator of {', '.join(self._names_of(self.generator))}"
+            )
+        drawn = [x for x, name in zip(self.generator.inputs, self._names_of(self.generator)) if name not in self.data]
+        vectors = [x for x in drawn if len(x.shape) == 2 and x.shape[-1]]
+        if drawn and not vectors and type(self).latents is Drawing.latents:
             raise ValueError(
                 "The generator must take latents of shape (batch, latent_dim). "
                 f"Received: a generator with input shape {self.generator.input_shape}"
             )
         taken = [tuple(x.shape[1:]) for x in self.discriminator.inputs]  # images, and perhaps something beside them
-        if not any(
-            len(shape) == len(self.image_shape) and all(n in (None, got) for n, got in zip(shape, self.image_shape))
-            for shape in taken
-        ):
+        if not any(_fits(shape, self.image_shape) for shape in taken):
             raise ValueError(
                 "The discriminator must take the images that the generator makes. Received: a generator of "
                 f"{self.image_shape} and a discriminator for {' and '.join(map(str, taken))}"
             )
+        if not _fits(self.data[self.target].shape, self.image_shape):
+            raise ValueError(
+                f"The generator must draw `{self.target}`, {self.data[self.target].shape}: the first part of the data "
+                f"that it does not take. Received: a generator of {self.image_shape}"
+            )
+        first = next((x for x in vectors if x.name == "latents"), vectors[0] if vectors else None)
+        return None if first is None else int(first.shape[-1])
+
+    def _check_names(self) -> None:
+        """Refuses networks with inputs that are named after nothing."""
+        networks = [*self.generators(), self.discriminator]
+        if all({x.name for x in network.inputs} <= {*self.data, "latents"} for network in networks):
+            return
+        drawn = self.seeded_latents(1, seed=0)
+        latents = drawn if isinstance(drawn, dict) else {"latents": drawn}
+        known = [*self.data, *latents]
+        for network, default in ((self.generator, "latents"), (self.discriminator, self.target)):
+            for name in input_names(network, default, known):
+                if name not in known and (close := difflib.get_close_matches(name, known, n=1)):
+                    raise ValueError(
+                        f"An input of the {network.name} is named {name!r}, which is no part of the data. Did you mean "
+                        f"{close[0]!r}? Received: data of {', '.join(self.data)}; latents {', '.join(latents) or None}"
+                    )
 
     def _objective(self, loss_fn: Callable, player: str, variables: list) -> Callable:
         """What a player minimises: its loss and the regularizers of its weights."""
@@ -531,122 +431,15 @@ class BaseGAN(backend.StepMixin, keras.Model):
 
         return objective
 
-    def _track(self, losses: dict, others: Mapping = {}) -> dict:
-        losses, others = dict(losses), {**{name: losses[name] for name in self.extra_logs if name in losses}, **others}
-        losses = {name: loss for name, loss in losses.items() if name not in others}
-        if set(losses) != set(self.players()):
-            raise ValueError(
-                f"`update` returns a loss for each of the players {list(self.players())}, and what is named in "
-                f"`extra_logs`. Received: {list(losses)}"
-            )
-        values = {"loss": sum(losses.values()), **{f"{player}_loss": loss for player, loss in losses.items()}, **others}
-        for name, value in values.items():
-            self.trackers[name].update_state(value)
-        return {name: self.trackers[name].result() for name in values}
-
-    @property
-    def metrics(self):
-        return list(self.trackers.values())
-
-    def get_metrics_result(self):
-        """The trackers that were updated since the last reset: `fit` logs no accuracy, `evaluate` does."""
-        return {m.name: m.result() for m in self.metrics if float(ops.convert_to_numpy(m.count)) > 0}
+    def _average(self) -> None:
+        step = ops.cast(self.optimizer.iterations, "float32")
+        decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        for name, average in self.moving_averages.items():
+            for mean, new in zip(average.weights, self.networks[name].weights):
+                keep = ops.cast(decay, mean.dtype)
+                mean.assign(new.value + keep * (mean.value - new.value))
 
 
-def _fix_seeds(network: keras.Model) -> None:
-    """Makes layers without a seed draw from their own generator on torch too, so that their masks can be resumed."""
-    for layer in network._flatten_layers():
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None and getattr(generator, "_initial_seed", 0) is None:
-            generator._initial_seed = int(ops.convert_to_numpy(generator.state)[0])
-
-
-def _build(network: Network, role: str) -> keras.Model:
-    if not isinstance(network, keras.Model) and callable(network):
-        network = network()
-    if not isinstance(network, keras.Model):
-        raise ValueError(f"`{role}` must be a keras.Model or a function that returns one. Received: {network!r}")
-    try:
-        network.input_shape, network.output_shape  # noqa: B018 (both raise where the shapes are not known yet)
-    except (AttributeError, ValueError) as error:
-        raise ValueError(
-            f"The {role} must know its input and output shape: make it a functional or Sequential model that begins "
-            f"with keras.Input. Received: {network!r}"
-        ) from error
-    return _in_float32(network)
-
-
-def _in_float32(network: keras.Model) -> keras.Model:
-    """The network with outputs in float32, whatever it computes in: losses and images are in float32."""
-    if all(keras.backend.standardize_dtype(output.dtype) == "float32" for output in network.outputs):
-        return network
-    cast = [keras.layers.Activation("linear", dtype="float32")(output) for output in network.outputs]
-    return keras.Model(network.inputs, cast if len(cast) > 1 else cast[0], name=network.name)
-
-
-def _refuse_activity_regularizers(network: keras.Model, name: str) -> None:
-    for layer in network._flatten_layers():
-        if getattr(layer, "activity_regularizer", None) is not None:
-            raise ValueError(
-                "An activity regularizer has no place in the losses of two players: add the term to the loss that it "
-                f"belongs to. Received: the layer {layer.name!r} of {name} with an activity_regularizer"
-            )
-
-
-def _copy(network: keras.Model, given: Network) -> keras.Model:
-    """A second network of the same architecture and weights, not trained."""
-    if isinstance(given, keras.Model):
-        backend.keep_tensorflow_off_gpu()
-        copy = keras.models.clone_model(network)
-    else:
-        copy = _build(given, "generator")
-    copy.trainable = False
-    copy.set_weights(network.get_weights())
-    return copy
-
-
-@contextlib.contextmanager
-def _policy(policy):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-class _OneTraining(keras.callbacks.CallbackList):
-    """Lets callbacks see two calls of Keras' `fit`, the rest of an epoch and the epochs after it, as one training.
-
-    Keras' `fit` wants epochs of one length: on TensorFlow, data that ends early costs half a step of state.
-    """
-
-    def __init__(self, callbacks, *, verbose, **kwargs):
-        super().__init__(callbacks, add_history=True, add_progbar=verbose != 0, verbose=verbose, **kwargs)
-        self._begun, self._logs = False, None
-
-    def on_train_begin(self, logs=None):
-        if not self._begun:
-            super().on_train_begin(logs)
-        self._begun = True
-
-    def on_train_end(self, logs=None):
-        self._logs = logs
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            super().on_train_end(self._logs)
-
-
-def _to_unit_range(images):
-    if keras.backend.standardize_dtype(images.dtype) == "uint8":
-        return ops.cast(images, "float32") / 127.5 - 1.0
-    return ops.cast(images, "float32")
-
-
-def _check_seed(seed) -> None:
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
-        raise ValueError(f"`seed` must be an integer, at least 0, or None. Received: seed={seed!r}")
+def _fits(shape: tuple, image_shape: tuple) -> bool:
+    """Whether the shapes are the same where both are known."""
+    return len(shape) == len(image_shape) and all(None in (a, b) or a == b for a, b in zip(shape, image_shape))

@@ -1,4 +1,4 @@
-"""The EMA generator as a file that runs without ganzoo and without Keras.
+"""The averaged generator as a file that runs without ganzoo and without Keras.
 
 There is one route for every backend: the generator's config and weights go to a second process, which runs Keras on
 TensorFlow on the CPU, writes the SavedModel there, reloads it by plain TensorFlow and hands back what it draws. Only
@@ -7,6 +7,7 @@ when that is what the generator draws here does the file appear under its name.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import importlib
@@ -15,18 +16,21 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from ganzoo.engine.backend import import_tensorflow
+from ganzoo.engine.parts import Part, input_names, pick
+from ganzoo.layers import SwitchedDropout
 
 FORMATS = ("tf_saved_model",)
 TOLERANCE = 1e-4  # largest difference of a pixel in [-1, 1] between the file and Keras, both in float32 on the CPU
 ROUNDING = 0.02  # mean difference that TF32 on a GPU or bfloat16 may make between the live generator and float32
+NUM_EXAMPLES = 8  # compared in batches of 1 and 7
 SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra"}
 REDUCED = ("mixed_bfloat16", "bfloat16", "mixed_float16", "float16")
 
@@ -37,15 +41,27 @@ def export(
     format: str = "tf_saved_model",
     overwrite: bool = False,
     verbose: bool = True,
+    of: str | None = None,
 ) -> Path:
-    """Writes the EMA generator, in inference mode, to a file for other programs.
+    """Writes the averaged generator, in inference mode, to a file for other programs.
 
-    `"tf_saved_model"` is a TensorFlow SavedModel folder whose signature `serving_default` takes `latents`, float32
-    `(batch, latent_dim)`, and returns `images`, float32 `(batch, height, width, channels)` in [-1, 1], for any batch
-    size. It always computes in float32, also when the model was trained under `mixed_bfloat16`.
+    `"tf_saved_model"` is a TensorFlow SavedModel folder. Its signature `serving_default` takes the generator's inputs
+    by name, as networks receive them, and returns `images`, float32 `(batch, height, width, channels)` in [-1, 1] (of
+    models of vectors, sequences, volumes: what they draw), for any batch size:
 
-    The file is reloaded by plain TensorFlow and compared with Keras before it gets its name: for batches of 1 and 7
-    no value differs by more than 1e-4. Whatever fails, nothing is left at `path`, and what was there stays.
+    - latents are float32, `latents` of shape `(batch, latent_dim)` and whatever else the model's latents are named;
+    - images (`source`) are float32 `(batch, height, width, channels)` in [-1, 1], of any size where the model takes
+      any: bytes are to be divided by 127.5, less 1;
+    - labels (`labels`) are int32 `(batch,)`, from 0 to num_classes - 1;
+    - sentences (`captions`) are int32 `(batch, length)`, the numbers of their words, as
+      `model.data["captions"].check(sentences, "captions")` gives them; the file holds no vocabulary.
+
+    It always computes in float32, also when the model was trained under `mixed_bfloat16`. It draws no random numbers:
+    equal inputs give equal images. `ganzoo.layers.SwitchedDropout` is switched off in it.
+
+    The file is reloaded by plain TensorFlow and compared with Keras, on examples of each part, before it gets its
+    name: for batches of 1 and 7, and for a second size where any is allowed, no value differs by more than 1e-4.
+    Whatever fails, nothing is left at `path`, and what was there stays.
 
     Args:
         model: A `ganzoo.GAN`, or anything with `generator_ema` (a `keras.Model` of latents) and `latent_dim` (int).
@@ -53,35 +69,39 @@ def export(
         format: `"tf_saved_model"`.
         overwrite: Whether a SavedModel (or an empty folder) at `path` is replaced. Nothing else ever is.
         verbose: Whether to print what was written and how far it is from Keras.
+        of: Of a model of several generators, the one to write: the name of the part that it takes (`of="a"`). One
+            file holds one generator.
 
     Returns:
         The absolute path written.
 
     Raises:
-        ValueError: Unknown format; a generator that gives NaN, takes more than latents, or that another process
-            cannot rebuild (the message says which class and what to do).
+        ValueError: Unknown format; several generators and no `of`; a generator that gives NaN, draws random numbers in
+            inference, or that another process cannot rebuild (the message says which class and what to do).
         FileExistsError: `path` is taken.
         ImportError: TensorFlow is not installed.
         RuntimeError: The second process failed, or the file draws other images than Keras.
 
     Example:
-        >>> model = ganzoo.load("dcgan-mnist")
-        >>> path = ganzoo.export.export(model, "dcgan")  # or model.export("dcgan")
-        >>> generator = tf.saved_model.load("dcgan").signatures["serving_default"]
-        >>> images = generator(latents=tf.random.normal((16, 32)))["images"]
+        >>> model = ganzoo.load("cgan-mnist")
+        >>> path = ganzoo.export.export(model, "digits")  # or model.export("digits")
+        >>> generator = tf.saved_model.load("digits").signatures["serving_default"]
+        >>> images = generator(latents=tf.random.normal((16, 32)), labels=tf.fill([16], 3))["images"]
     """
     if format not in FORMATS:
         raise ValueError(f"There is no export format of that name: choose from {list(FORMATS)}. Received: {format=}")
     path = Path(path).expanduser().absolute()
     _check_free(path, overwrite)
+    generator = _generator_of(model, of)
     import_tensorflow()  # Keras would import it to write a config, and let it take the GPU
-    job = _describe(model)
-    weights = [keras.ops.convert_to_numpy(keras.ops.cast(v, _float32(v.dtype))) for v in model.generator_ema.weights]
-    latents = np.random.default_rng(0).normal(size=(8, model.latent_dim)).astype("float32")
-    expected = _expected(model.generator_ema, job["config"], weights, latents)
+    inputs = _inputs_of(model, generator)
+    job = _describe(generator, inputs)
+    weights = [keras.ops.convert_to_numpy(keras.ops.cast(v, _float32(v.dtype))) for v in generator.weights]
+    batches = _batches(inputs)
+    expected = _expected(generator, job["config"], weights, batches)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        difference = _write(Path(folder), job, weights, latents, expected)
+        difference = _write(Path(folder), job, weights, batches, expected)
         _move(Path(folder), path)
     if verbose:
         print(f"Exported to {path}: largest difference from Keras {difference:.1e}.")
@@ -114,6 +134,82 @@ def _move(folder: Path, path: Path) -> None:
         raise
 
 
+# Which generator, and what it takes
+
+
+class _Input(NamedTuple):
+    shape: tuple[int | None, ...]  # of one example, None where any size is allowed
+    examples: np.ndarray  # (8, ...), as networks receive them
+
+
+def _generator_of(model: Any, of: str | None) -> keras.Model:
+    """The averaged generator that is asked for."""
+    if not hasattr(model, "generators"):
+        taken: list[tuple[keras.Model, list[str]]] = [(model.generator_ema, [])]
+    else:
+        taken = [(model.average_of(generator), model.conditions(generator)) for generator in model.generators()]
+    chosen = [generator for generator, names in taken if of in names or (of is None and len(taken) == 1)]
+    if len(chosen) != 1:
+        known = " or ".join(f"of={name!r}" for _, names in taken for name in names)
+        several = f"This model has several generators, and a file holds one: say export(..., {known})"
+        one = "This model has one generator, which needs no name" + (f" (but may be called {known})" if known else "")
+        raise ValueError(f"{several if len(taken) > 1 else f'{one}: leave `of` out'}. Received: of={of!r}")
+    return chosen[0]
+
+
+def _inputs_of(model: Any, generator: keras.Model) -> dict[str, _Input]:
+    """What the generator takes, by the names of the parts and of the latents."""
+    data, tensors = getattr(model, "data", {}), getattr(generator, "inputs", None)
+    names = input_names(generator, "latents", data) if tensors else ["latents"]  # a subclassed network names none
+    shapes = [tuple(x.shape[1:]) for x in tensors] if tensors else [(model.latent_dim,)]
+    taken = dict(zip(names, shapes))
+    drawn = _latents(model, {name: shape for name, shape in taken.items() if name not in data})
+    if missing := [name for name in names if name not in data and name not in drawn]:
+        raise ValueError(
+            f"The generator takes {missing[0]!r}, which is no part of the data and no latent: name its inputs after "
+            f"them (keras.Input(..., name=)). Received: data of {', '.join(data)}; latents {', '.join(drawn)}"
+        )
+    return {
+        name: _of_part(data[name], shape, name, seed) if name in data else _of_latents(drawn[name], shape)
+        for seed, (name, shape) in enumerate(taken.items())
+    }
+
+
+def _latents(model: Any, shapes: Mapping[str, tuple]) -> dict[str, np.ndarray]:
+    """The model's own latents by name; those of a model that has no say in them are from N(0, 1)."""
+    if not shapes:
+        return {}
+    if not hasattr(model, "seeded_latents"):
+        rng = np.random.default_rng(0)
+        return {name: rng.normal(size=(NUM_EXAMPLES, *shape)).astype("float32") for name, shape in shapes.items()}
+    drawn = model.seeded_latents(NUM_EXAMPLES, 0)
+    return drawn if isinstance(drawn, dict) else {"latents": drawn}
+
+
+def _of_latents(drawn: np.ndarray, taken: tuple) -> _Input:
+    return _Input(taken if len(taken) == drawn.ndim - 1 else drawn.shape[1:], drawn)
+
+
+def _of_part(part: Part, taken: tuple, name: str, seed: int) -> _Input:
+    """An input that is a part of the data; the network may fix a size that the part leaves open."""
+    if None in part.shape:
+        shape = tuple(size if own is None else own for own, size in zip(part.shape, taken))
+        part = type(part).from_config({**part.get_config(), "shape": shape})
+    packed = part.check(part.examples(NUM_EXAMPLES, seed), name, True)
+    examples = keras.ops.convert_to_numpy(part.to_device(keras.ops.convert_to_tensor(packed)))
+    return _Input(part.shape, examples.astype(part.dtype, copy=False))
+
+
+def _batches(inputs: Mapping[str, _Input]) -> list[dict[str, np.ndarray]]:
+    """What the file and Keras are both given: the examples, and twice as wide ones where any size is allowed."""
+    batches = [{name: given.examples for name, given in inputs.items()}]
+    free = {name: [i for i, n in enumerate(given.shape, 1) if n is None] for name, given in inputs.items()}
+    if any(free.values()):
+        wide = {name: np.concatenate([x, x[::-1]], free[name][-1]) if free[name] else x for name, x in batches[0].items()}
+        batches.append(wide)
+    return batches
+
+
 # What this process prepares
 
 
@@ -126,13 +222,8 @@ def _float32(value: Any) -> Any:
     return "float32" if isinstance(value, str) and value in REDUCED else value
 
 
-def _describe(model: keras.Model) -> dict[str, Any]:
-    """What another process needs to rebuild the generator, weights aside."""
-    generator = model.generator_ema
-    inputs = getattr(generator, "inputs", None) or [None]
-    if len(inputs) != 1:
-        names = [tensor.name for tensor in inputs]
-        raise ValueError(f"Only a generator of latents alone can be exported. Received: a generator of {names}")
+def _describe(generator: keras.Model, inputs: Mapping[str, _Input]) -> dict[str, Any]:
+    """What another process needs to rebuild the generator and to name what it takes, weights aside."""
     config = _float32(keras.saving.serialize_keras_object(generator))
     objects = {name: (found.__module__, found.__qualname__) for name, found in _custom_objects(config)}
     for name, (module, qualname) in objects.items():
@@ -143,7 +234,8 @@ def _describe(model: keras.Model) -> dict[str, Any]:
                 "its own, under @keras.saving.register_keras_serializable(), and import it from there. "
                 f"Received: {name!r} in the config of {generator.name!r}"
             )
-    return {"config": config, "objects": objects, "latent_dim": int(model.latent_dim)}
+    signature = {name: ([None, *given.shape], str(given.examples.dtype)) for name, given in inputs.items()}
+    return {"config": config, "objects": objects, "signature": signature}
 
 
 def _custom_objects(config: Any) -> Iterator[tuple[str, Any]]:
@@ -162,51 +254,106 @@ def _custom_objects(config: Any) -> Iterator[tuple[str, Any]]:
             yield from _custom_objects(item)
 
 
-def _rebuild(config: dict, objects: dict[str, Any], weights: list[np.ndarray], latents: np.ndarray) -> keras.Model:
+def _rebuild(config: dict, objects: dict[str, Any], weights: list[np.ndarray], batch: Mapping) -> keras.Model:
+    """The generator of a config and weights, with nothing kept on that draws."""
     config = copy.deepcopy(config)  # Keras empties what it is given
     generator = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=False)
     if len(generator.weights) < len(weights):  # a subclassed network has none before its first call
-        generator(latents, training=False)
+        generator(_given(generator, batch), training=False)
     generator.set_weights(weights)
+    for layer in _kept_on(generator):
+        layer.kept_on = False
     return generator
 
 
-def _draw(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
-    return np.asarray(generator.predict_on_batch(latents), "float32")  # compiled as one, which on JAX is much faster
+def _given(generator: keras.Model, batch: Mapping[str, Any]) -> Any:
+    """A batch by name, as the generator is called with it."""
+    first = next(iter(batch))
+    return pick(generator, batch, first) if getattr(generator, "inputs", None) else batch[first]
 
 
-def _expected(generator: keras.Model, config: dict, weights: list[np.ndarray], latents: np.ndarray) -> np.ndarray:
-    """What the file must draw: the generator's images in float32 on the CPU, through its config.
+def _draw(generator: keras.Model, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    images = generator.predict_on_batch(_given(generator, batch))  # compiled as one, which on JAX is much faster
+    return np.asarray(images, "float32")
+
+
+def _kept_on(generator: keras.Model) -> list[SwitchedDropout]:
+    layers = generator._flatten_layers()  # those inside of networks and layers too
+    return [layer for layer in layers if isinstance(layer, SwitchedDropout) and layer.kept_on]
+
+
+@contextlib.contextmanager
+def _switched_off(generator: keras.Model) -> Iterator[None]:
+    """Inside, the dropout of the live generator acts in training alone; a compiled function holds the switches."""
+    switches = _kept_on(generator)
+    try:
+        for layer in switches:
+            layer.kept_on, generator.predict_function = False, None
+        yield
+    finally:
+        for layer in switches:
+            layer.kept_on, generator.predict_function = True, None
+
+
+def _expected(generator: keras.Model, config: dict, weights: list[np.ndarray], batches: list[dict]) -> list[np.ndarray]:
+    """What the file must draw for each batch: the generator's images in float32 on the CPU, through its config.
 
     The live generator may run in bfloat16, or on a GPU in TF32, where a small mistake of the file would not show.
     """
-    live = _draw(generator, latents)
+    with _switched_off(generator):
+        live = _draw(generator, batches[0])
     if not np.isfinite(live).all():
         raise ValueError(f"The generator gives NaN or infinity: its training diverged. Received: {generator.name=}")
-    try:
-        with keras.device("cpu"):
-            images = _draw(_rebuild(config, dict(_custom_objects(config)), weights, latents), latents)
-    except Exception as error:
-        raise ValueError(
-            "The generator cannot be rebuilt from its config: custom layers need get_config() with every argument of "
-            "their constructor, custom functions @keras.saving.register_keras_serializable(). "
-            f"Received: generator={generator.name!r}, error={_reason(error)}"
-        ) from error
+    with keras.device("cpu"):
+        rebuilt = _rebuilt_here(generator.name, config, weights, batches[0])
+        images = _drawn_twice(rebuilt, batches[0])
+        rest = [_draw(rebuilt, batch) for batch in batches[1:]]
     difference = float(np.abs(live - images).mean())
     if difference > ROUNDING:
         raise ValueError(
             "Rebuilt from its config the generator draws other images: does every custom layer's get_config() return "
             f"every argument of its constructor? Received: generator={generator.name!r}, mean difference={difference}"
         )
-    return images
+    return [images, *rest]
 
 
-def _write(
-    folder: Path, job: dict[str, Any], weights: list[np.ndarray], latents: np.ndarray, expected: np.ndarray
-) -> float:
+def _rebuilt_here(name: str, config: dict, weights: list[np.ndarray], batch: dict) -> keras.Model:
+    """The generator through its config, in this process, where an error can still be explained."""
+    try:
+        rebuilt = _rebuild(config, dict(_custom_objects(config)), weights, batch)
+        _draw(rebuilt, batch)
+        return rebuilt
+    except Exception as error:
+        raise ValueError(
+            "The generator cannot be rebuilt from its config: custom layers need get_config() with every argument of "
+            "their constructor, custom functions @keras.saving.register_keras_serializable(). "
+            f"Received: generator={name!r}, error={_reason(error)}"
+        ) from error
+
+
+def _drawn_twice(generator: keras.Model, batch: dict[str, np.ndarray]) -> np.ndarray:
+    """The images of a batch, from a generator that draws no random numbers for them.
+
+    Raises:
+        ValueError: a layer does.
+    """
+    from ganzoo.networks.making import fix_seeds, seed_states  # beside this module in the order of imports
+
+    fix_seeds(generator)  # on torch too the state of a layer that draws moves
+    before = {id(v): keras.ops.convert_to_numpy(v) for v in seed_states(generator)}
+    first, second = _draw(generator, batch), _draw(generator, batch)
+    moved = {id(v) for v in seed_states(generator) if (keras.ops.convert_to_numpy(v) != before[id(v)]).any()}
+    layers = [layer for layer in generator._flatten_layers() if moved & {id(v) for v in seed_states(layer)}]
+    inside = {id(each) for layer in layers for each in layer._flatten_layers(include_self=False)}
+    innermost = [layer for layer in layers if not inside & {id(each) for each in layers} - {id(layer)}]
+    raise NotImplementedError
+
+
+def _write(folder: Path, job: dict, weights: list[np.ndarray], batches: list[dict], expected: list) -> float:
     """Has the second process write `folder`/saved_model; returns how far its images are from the expected ones."""
     (folder / "job.json").write_text(json.dumps(job))
-    np.savez(folder / "arrays.npz", *weights, latents=latents)
+    examples = {f"{i}/{name}": values for i, batch in enumerate(batches) for name, values in batch.items()}
+    np.savez(folder / "arrays.npz", *weights, **examples)
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
     environment["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     command = [
@@ -219,7 +366,8 @@ def _write(
         report = folder / "error.txt"
         reason = report.read_text() if report.exists() else f"exit code {done.returncode}\n{done.stderr[-2000:]}"
         raise RuntimeError(f"TensorFlow did not export the generator; nothing was written. Received: {reason}")
-    difference = float(np.abs(np.load(folder / "images.npy") - expected).max())
+    with np.load(folder / "images.npz") as drawn:
+        difference = max(float(np.abs(drawn[f"arr_{i}"] - images).max()) for i, images in enumerate(expected))
     if not difference <= TOLERANCE:
         raise RuntimeError(
             "The SavedModel draws other images than Keras does here, and was thrown away: some layer gives other "
@@ -246,26 +394,31 @@ def _second_process(folder: str) -> None:
 
 def _write_saved_model(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text())
-    with np.load(folder / "arrays.npz") as arrays:
-        latents = arrays["latents"]
-        weights = [arrays[f"arr_{index}"] for index in range(len(arrays.files) - 1)]
+    weights, batches = _arrays(folder / "arrays.npz")
     objects = {
         name: functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
         for name, (module, qualname) in job["objects"].items()
     }
     tf = import_tensorflow()
     tf.config.set_visible_devices([], "GPU")
-    generator = _rebuild(job["config"], objects, weights, latents)
+    generator = _rebuild(job["config"], objects, weights, batches[0])
 
-    def generate(latents: Any) -> dict[str, Any]:
-        return {"images": keras.ops.cast(generator(latents, training=False), "float32")}
+    def generate(*given: Any) -> dict[str, Any]:
+        batch = dict(zip(job["signature"], given))
+        return {"images": keras.ops.cast(generator(_given(generator, batch), training=False), "float32")}
 
     archive = keras.export.ExportArchive()
     archive.track(generator)
-    signature = [keras.InputSpec(shape=(None, job["latent_dim"]), dtype="float32", name="latents")]
+    signature = [keras.InputSpec(shape=shape, dtype=dtype, name=n) for n, (shape, dtype) in job["signature"].items()]
     archive.add_endpoint("serving_default", generate, signature)
     archive.write_out(str(folder / "saved_model"), verbose=False)
 
     reloaded = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"]
-    batches = [reloaded(latents=tf.constant(batch))["images"].numpy() for batch in (latents[:1], latents[1:])]
-    np.save(folder / "images.npy", np.concatenate(batches))
+    np.savez(folder / "images.npz", *(_in_two(reloaded, batch, tf.constant) for batch in batches))
+
+
+def _arrays(path: Path) -> tuple[list[np.ndarray], list[dict[str, np.ndarray]]]:
+    """The weights, and the batches by name."""
+    weights, batches = [], []
+    with np.load(path) as arrays:
+        ...

@@ -1,4 +1,4 @@
-"""What `fit` and `evaluate` take, made into baskets: one training step's real images, a batch for each D step."""
+"""What `fit` and `evaluate` take, made into baskets: the real data of one training step, a batch for each D step."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import contextlib
 import copy
 import itertools
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
-from ganzoo.data.preprocessing import check_images, check_positive
+from ganzoo.data.preprocessing import check_positive
+from ganzoo.engine.naming import Together, is_array, is_in_memory, named
+from ganzoo.engine.parts import Part, as_array
 
 __all__ = ["ArrayFeed", "StreamFeed", "make_feed"]
 
 
 class Feed(keras.utils.PyDataset):
-    """A Keras data set of baskets. An item is ``(basket,)``; a basket is a tuple of batches, an array each.
+    """A Keras data set of baskets. An item is ``(basket,)``; a basket is a tuple of batches.
+
+    A batch is a dictionary of arrays by part, or of data of a single part its array.
 
     Keras asks for items 0, 1, ... of each epoch in order, from one thread at a time, after `on_epoch_begin`; on
     TensorFlow it also asks for the first few before any epoch, to learn their shapes.
@@ -59,40 +65,46 @@ class Feed(keras.utils.PyDataset):
 
 
 class ArrayFeed(Feed):
-    """Baskets from an array, in an order that depends on nothing but the seed and the training step.
+    """Baskets from arrays, in an order that depends on nothing but the seed and the training step.
 
     The order of an epoch is ``numpy.random.default_rng([seed, step]).permutation(n)`` with the model's step count at
-    the epoch's begin: the same on every backend, and again the same when training resumes.
+    the epoch's begin: the same on every backend, and again the same when training resumes. Parts of one group share an
+    order, every group but the nameless one has a number made of its name beside the two. An epoch is a pass over the
+    longest group; a shorter one begins again, in another order.
 
     Args:
-        images: array (n, ...).
-        batch_size: images in a batch.
+        parts: arrays (n, ...) by name.
+        groups: the part's group by name.
+        batch_size: examples in a batch.
         basket: batches in a basket.
-        order: ``() -> (seed, step)``, called at the begin of each epoch; None keeps the array's order.
-        keep_rest: whether the images left over form a last, smaller batch (`evaluate`) or are dropped (`fit`).
+        order: ``() -> (seed, step)``, called at the begin of each epoch; None keeps the arrays' order.
+        keep_rest: whether the examples left over form a last, smaller batch (`evaluate`) or are dropped (`fit`).
     """
 
     def __init__(
         self,
-        images: np.ndarray,
+        parts: Mapping[str, np.ndarray],
+        groups: Mapping[str, str],
         batch_size: int,
         basket: int = 1,
         order: Callable[[], tuple[int, int]] | None = None,
         keep_rest: bool = False,
         length: int | None = None,
     ):
-        self._images, self._batch_size, self._basket, self._order = images, batch_size, basket, order
+        self._parts, self._groups = dict(parts), dict(groups)
+        self._batch_size, self._basket, self._order = batch_size, basket, order
+        self._sizes = _sizes(parts, groups)
         per_step = batch_size * basket
-        self._in_pass = -(-len(images) // per_step) if keep_rest else len(images) // per_step
-        if self._in_pass == 0:
+        self._in_pass = {g: -(-n // per_step) if keep_rest else n // per_step for g, n in self._sizes.items()}
+        if short := [group for group, steps in self._in_pass.items() if steps == 0]:
             raise ValueError(
                 f"Not enough images for one training step, which takes {basket} batch(es) of {batch_size} "
                 f"(batch_size x discriminator_steps = {per_step} images). Give more images or a smaller batch_size. "
-                f"Received: {len(images)} images."
+                f"Received: {self._sizes[short[0]]} images."
             )
-        self._permutations: dict[int, np.ndarray] = {}
+        self._permutations: dict[tuple[str, int], np.ndarray] = {}
         self._key = (0, 0)
-        super().__init__(length or self._in_pass)
+        super().__init__(length or max(self._in_pass.values()))
 
     def on_epoch_begin(self) -> None:
         if self._order is not None:
@@ -100,22 +112,43 @@ class ArrayFeed(Feed):
             self._key, self._permutations = (seed, step - self._skip), {}
 
     def __getitem__(self, index: int):
-        number, position = divmod(index + self._skip, self._in_pass)
-        per_step = self._batch_size * self._basket
-        chosen = self._permutation(number)[position * per_step : (position + 1) * per_step]
-        images = _compact(self._images[chosen])
-        batches = (images[i : i + self._batch_size] for i in range(0, len(images), self._batch_size))
-        return (tuple(batches),)
+        per_step, chosen = self._batch_size * self._basket, {}
+        for group, in_pass in self._in_pass.items():
+            number, position = divmod(index + self._skip, in_pass)
+            chosen[group] = self._permutation(group, number)[position * per_step : (position + 1) * per_step]
+        rows = {name: array[chosen[self._groups[name]]] for name, array in self._parts.items()}
+        starts = range(0, max(map(len, rows.values())), self._batch_size)
+        batches = ({name: part[i : i + self._batch_size] for name, part in rows.items()} for i in starts)
+        return (tuple(map(_plain, batches)),)
 
-    def _permutation(self, number: int) -> np.ndarray:
-        """The order of the ``number``-th pass over the images within this epoch (0 unless steps_per_epoch is large)."""
+    def _permutation(self, group: str, number: int) -> np.ndarray:
+        """The order of a group's ``number``-th pass within this epoch (0 but for short groups and long epochs)."""
         if self._order is None:
-            return np.arange(len(self._images))
-        if number not in self._permutations:
-            seed, step = self._key
-            rng = np.random.default_rng([seed, step, number] if number else [seed, step])
-            self._permutations = {number: rng.permutation(len(self._images))}
-        return self._permutations[number]
+            return np.arange(self._sizes[group])
+        if (group, number) not in self._permutations:
+            key = [*self._key, number] if number or group else [*self._key]
+            rng = np.random.default_rng([*key, zlib.crc32(group.encode())] if group else key)
+            self._permutations = {other: order for other, order in self._permutations.items() if other[0] != group}
+            self._permutations[group, number] = rng.permutation(self._sizes[group])
+        return self._permutations[group, number]
+
+
+def _sizes(parts: Mapping[str, np.ndarray], groups: Mapping[str, str]) -> dict[str, int]:
+    """Rows of each group."""
+    first: dict[str, str] = {}
+    for name, array in parts.items():
+        other = first.setdefault(groups[name], name)
+        if len(array) != len(parts[other]):
+            raise ValueError(
+                "The parts of the data belong together row by row, and must have as many rows. "
+                f"Received: `{other}` of {len(parts[other])} rows, `{name}` of {len(array)}"
+            )
+    return {group: len(parts[name]) for group, name in first.items()}
+
+
+def _plain(batch: dict[str, np.ndarray]) -> Any:
+    """A batch of one part is that part."""
+    return next(iter(batch.values())) if len(batch) == 1 else batch
 
 
 class StreamFeed(Feed):
@@ -124,7 +157,7 @@ class StreamFeed(Feed):
     Every batch is checked as it comes. A trailing incomplete basket is dropped.
 
     Args:
-        batches: ``() -> iterator`` over one pass of batches, already unpacked to NumPy images.
+        batches: ``() -> iterator`` over one pass of batches, already checked.
         basket: batches in a basket.
         length: baskets in an epoch.
         restart: whether each epoch starts a new pass; otherwise (``steps_per_epoch``) passes follow one another.
@@ -196,8 +229,9 @@ class StreamFeed(Feed):
 
 def make_feed(
     x,
+    y=None,
     *,
-    image_shape: tuple[int, ...],
+    data: Mapping[str, Part],
     batch_size: int | None = None,
     basket: int = 1,
     order: Callable[[], tuple[int, int]] | None = None,
@@ -210,11 +244,12 @@ def make_feed(
     """Baskets from whatever a user trains on.
 
     Args:
-        x: array (n, height, width, channels), uint8 or float in [-1, 1]; or ready batches as a `tf.data.Dataset`, a
-            `keras.utils.PyDataset` or a `torch.utils.data.DataLoader`. Of a batch that is a tuple or list the first
-            part is taken, of a dictionary its ``"image"``.
-        image_shape: what the model expects.
-        batch_size: for arrays, images of one discriminator step; 32 by default.
+        x: arrays: the one part of the data, a tuple of several in the order of `data`, or a dictionary; or ready
+            batches of these as a `tf.data.Dataset`, a `keras.utils.PyDataset` or a `torch.utils.data.DataLoader`; or a
+            dictionary of such streams, one for each part.
+        y: what follows x where it is not in x already.
+        data: the model's parts.
+        batch_size: for arrays, examples of one discriminator step; 32 by default.
         basket: discriminator steps, each with a batch of its own.
         order: see `ArrayFeed`.
         steps: baskets in an epoch; by default one pass over the data.
@@ -225,45 +260,34 @@ def make_feed(
 
     Raises:
         TypeError: x is none of the above.
-        ValueError: images of a wrong shape, range or dtype, too few images, or a batch_size for data that has batches.
+        ValueError: parts that are missing, too many, or not what the model takes; too few examples, or a batch_size for
+            data that has batches.
     """
     given = {endless[0]: endless[1], "batch_size": batch_size, "steps_per_epoch": steps}
     check_positive(**{argument: value for argument, value in given.items() if value is not None})
-
-    nonnegative = allow_nonnegative
-
-    def check(images) -> np.ndarray:
-        nonlocal nonnegative
-        images = _to_numpy(images)
-        if not is_array(x) and images.shape == tuple(image_shape):
-            raise ValueError(
-                "The data must come in batches: `.batch(64)` of a tf.data.Dataset, `batch_size=64` of a DataLoader. "
-                f"Received: {name} of single images, {images.shape}"
-            )
-        check_images(images, image_shape, allow_nonnegative=nonnegative, name=name)
-        nonnegative = True  # the range is known to begin below 0: a later batch may be all bright
-        return images
-
-    if isinstance(x, list) and len(x) == 2 and all(map(is_array, x)) and len(x[1].shape) < len(x[0].shape):
-        x = tuple(x)
-    if isinstance(x, tuple) and x and is_array(x[0]):
-        x = x[0]  # (images, labels)
-    if is_array(x):
-        return ArrayFeed(check(x), batch_size or 32, basket, order, keep_rest, steps)
+    check = _Check(data, name, allow_nonnegative)
+    if is_in_memory(x, data):
+        parts = check(named(x, y, data, name))
+        groups = {part: data[part].group for part in parts}
+        return ArrayFeed(parts, groups, batch_size or 32, basket, order, keep_rest, steps)
     if x is None or isinstance(x, (str, bytes, int, float)):
         raise _no_data(x)
-    if isinstance(x, (list, tuple)) and x and is_array(x[0]) and len(x[0].shape) == len(image_shape):
+    rank = len(next(iter(data.values())).shape)
+    if isinstance(x, (list, tuple)) and x and is_array(x[0]) and len(x[0].shape) == rank:
         raise ValueError(f"A list of single images must become one array: `np.stack(x)`. Received: a list of {len(x)}")
     if batch_size is not None:
         raise ValueError(
             "`batch_size` is for arrays; this data comes in batches of its own. Leave `batch_size` out. "
             f"Received: batch_size={batch_size} with x of type {type(x).__name__}"
         )
+    if isinstance(x, Mapping) or y is not None:
+        streams = named(x, y, data, name)
+        x = Together(streams, data, _iterate, {part: _count(stream) for part, stream in streams.items()})
 
     def batches():
         with contextlib.closing(_iterate(x)) as pass_over:
             for batch in pass_over:
-                yield _compact(check(_images_of(batch)))
+                yield _plain(check(_named_batch(batch, data, name), in_batches=True))
 
     length = steps
     if length is None:
@@ -279,25 +303,38 @@ def make_feed(
     return StreamFeed(batches, basket, length, restart=steps is None)
 
 
-def is_array(x) -> bool:
-    return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, keras.utils.PyDataset)
+class _Check:
+    """Checks and packs parts; that the first of them held negative floats is known from then on."""
+
+    def __init__(self, data: Mapping[str, Part], name: str, allow_nonnegative: bool):
+        self._data, self._name, self._allowed = data, name, dict.fromkeys(data, allow_nonnegative)
+
+    def __call__(self, parts: Mapping[str, Any], in_batches: bool = False) -> dict[str, np.ndarray]:
+        return {name: self._packed(name, values, in_batches) for name, values in parts.items()}
+
+    def _packed(self, name: str, values: Any, in_batches: bool) -> np.ndarray:
+        part, called = self._data[name], self._name if len(self._data) == 1 else name
+        values = as_array(values)
+        if in_batches and len(part.shape) > 1 and values.shape == part.shape:
+            raise ValueError(
+                "The data must come in batches: `.batch(64)` of a tf.data.Dataset, `batch_size=64` of a DataLoader. "
+                f"Received: {called} of single images, {values.shape}"
+            )
+        packed = part.check(values, called, allow_nonnegative=self._allowed[name])
+        self._allowed[name] = True  # the range is known to begin below 0: a later batch may be all bright
+        return packed
 
 
-def _compact(images: np.ndarray) -> np.ndarray:
-    """uint8 stays as it is, a quarter of the bytes to move: the training step scales it. All else becomes float32."""
-    return images if images.dtype == np.uint8 else images.astype("float32", copy=False)
+def _named_batch(batch: Any, data: Mapping[str, Part], name: str) -> dict[str, Any]:
+    if isinstance(batch, Mapping) and not any(key in data or f"{key}s" in data for key in batch):
+        keys = " or ".join(repr(key) for key in _keys(data))
+        raise ValueError(f"A batch that is a dictionary must have the key {keys}. Received: keys={list(batch)}")
+    return named(batch, None, data, name)
 
 
-def _to_numpy(x) -> np.ndarray:
-    return x if isinstance(x, np.ndarray) else keras.ops.convert_to_numpy(x)
-
-
-def _images_of(batch):
-    if isinstance(batch, dict):
-        if "image" not in batch:
-            raise ValueError(f"A batch that is a dictionary must have the key 'image'. Received: keys={list(batch)}")
-        return batch["image"]
-    return batch[0] if isinstance(batch, (tuple, list)) else batch
+def _keys(data: Mapping[str, Part]) -> list[str]:
+    first = next(iter(data))
+    return [first.removesuffix("s"), first] if first.endswith("s") else [first]
 
 
 def _iterate(x):
@@ -330,6 +367,8 @@ def _count(x) -> int | None:
     """Batches in one pass, None where it never ends. A stream that does not know is counted, which takes one pass."""
     if isinstance(x, keras.utils.PyDataset):
         number = x.num_batches
+    elif isinstance(x, Together):
+        number = x.length
     elif _is_tf_dataset(x):
         number = int(x.cardinality())
         if number == -2:  # tf.data.UNKNOWN_CARDINALITY

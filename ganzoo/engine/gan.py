@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import keras
-import numpy as np
 from keras import ops
 
 from ganzoo.engine import backend
 from ganzoo.engine.base import BaseGAN
+from ganzoo.engine.parts import pick
 
 __all__ = ["GAN"]
 
@@ -22,11 +22,11 @@ class GAN(BaseGAN):
     new batch of real images and with fresh latents.
 
     Attributes:
-        generator: latents (batch, latent_dim) to images (batch, height, width, channels), the network in training.
+        generator: latents, and the parts that its inputs are named after, to images: the network in training.
         generator_ema: its moving average, weights and BatchNorm statistics: what `generate` and `export` use.
-        discriminator: images to logits.
-        latent_dim: int.
-        image_shape: (height, width, channels), or (features,) for vectors.
+        discriminator: images, and the parts that its inputs are named after, to logits.
+        data: the parts by name; `target` is the name of the one that the generator draws.
+        latent_dim: int or None; image_shape: what the generator draws, (height, width, channels) or another shape.
 
     The constructor's arguments are those of `ganzoo.engine.base.BaseGAN`.
     """
@@ -47,47 +47,52 @@ class GAN(BaseGAN):
         """The discriminator's loss, a float32 scalar. ``fake`` carries no gradient."""
         raise NotImplementedError(f"{type(self).__name__} must define discriminator_loss(real, fake, training).")
 
-    def generator_loss(self, fake, training: bool):
+    def generator_loss(self, real, fake, training: bool):
         """The generator's loss, a float32 scalar, through the discriminator's answer to ``fake``."""
-        raise NotImplementedError(f"{type(self).__name__} must define generator_loss(fake, training).")
+        raise NotImplementedError(f"{type(self).__name__} must define generator_loss(real, fake, training).")
 
     def update(self, reals: tuple, training: bool) -> dict:
         """One step: a discriminator update for each batch in ``reals``, then a generator update.
 
         Args:
-            reals: tuple of `discriminator_steps` batches, float32 (batch, height, width, channels) in [-1, 1]; in
-                `evaluate` of one batch.
+            reals: tuple of `discriminator_steps` batches; in `evaluate` of one. A batch is a dictionary of tensors by
+                part; of a model of images and latents alone it is the images, float32 (batch, height, width, channels).
             training: False in `evaluate`, where the same losses are computed, and what they write is discarded.
 
         Returns:
             dict from player to its loss.
         """
         d_losses = [self.update_discriminator(real, training) for real in reals]
-        latents = self.latents(ops.shape(reals[-1])[0])
+        real = reals[-1]
         g_loss = self.minimize(
-            lambda: self.generator_loss(self.generator(latents, training=training), training), "generator", training
+            lambda: self.generator_loss(real, self.fake(real, training), training), "generator", training
         )
         return {"discriminator": sum(d_losses) / len(d_losses), "generator": g_loss}
 
     def update_discriminator(self, real, training: bool):
         """One update of the discriminator on one batch of real and as many generated images; returns its loss."""
-        latents = self.latents(ops.shape(real)[0])
-        fake = self.without_updates(lambda: self.generator(latents, training=training))
+        fake = self.without_updates(lambda: self.fake(real, training))
         return self.minimize(lambda: self.discriminator_loss(real, fake, training), "discriminator", training)
 
+    def fake(self, real, training: bool):
+        """The batch with generated images in place of the real ones, and all that the generator was given."""
+        batch = {self.target: real} if self.plain else real
+        if any(name not in batch for name in self._names_of(self.generator)):
+            latents = self.latents(ops.shape(batch[self.target])[0])
+            batch = {**batch, **(latents if isinstance(latents, dict) else {"latents": latents})}
+        images = self.generator(pick(self.generator, batch, "latents"), training=training)
+        return self.with_images(batch, images)
+
+    def discriminate(self, batch, training: bool):
+        """The discriminator's answer to a batch, of which it takes what its inputs are called."""
+        return self.run(self.discriminator, batch, training)
+
+    def run(self, network: keras.Model, batch, training: bool):
+        """Any network's answer to what it takes of a batch; to images where the batch is images alone."""
+        batch = pick(network, batch, self.target) if isinstance(batch, dict) else batch
+        return network(batch, training=training)
+
     # What a variant is made of ---------------------------------------------------------------------------------------
-
-    def noise(self, kind: str, shape):
-        """All randomness inside a step: ``"normal"`` N(0, 1) or ``"uniform"`` U[0, 1), float32 of the given shape."""
-        draw = {"normal": keras.random.normal, "uniform": keras.random.uniform}[kind]
-        if isinstance(rng := self._noise_seed, np.random.Generator):  # outside of a step: the same on every backend
-            array = rng.standard_normal(shape, "float32") if kind == "normal" else rng.random(shape, "float32")
-            return ops.convert_to_tensor(array)
-        return draw(shape, dtype="float32", seed=self._noise_seed)
-
-    def latents(self, num: int):
-        """Fresh latents, float32 (num, latent_dim) from N(0, 1): for the steps, and for `generate`."""
-        return self.noise("normal", (num, self.latent_dim))
 
     def minimize(self, loss_fn: Callable, player: str, training: bool):
         """Moves one player's weights a step down the gradient of ``loss_fn()``, which is called once.
@@ -134,16 +139,8 @@ class GAN(BaseGAN):
 
     def training_logs(self, data) -> dict:
         """One whole training step on a batch as Keras hands it over; returns the logs."""
-        losses = self.update(self._reals(data), training=True)
+        losses = self.update(self._reals(data, training=True), training=True)
         self.optimizer.iterations.assign_add(1)
         with backend.no_gradient():
             self._average()
         return self._track(losses)
-
-    def _average(self) -> None:
-        step = ops.cast(self.optimizer.iterations, "float32")
-        decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        for name, average in self.moving_averages.items():
-            for mean, new in zip(average.weights, self.networks[name].weights):
-                keep = ops.cast(decay, mean.dtype)
-                mean.assign(new.value + keep * (mean.value - new.value))

@@ -81,12 +81,11 @@ class DCGAN(GAN):
 
     def discriminator_loss(self, real, fake, training):
         # Two passes: real and generated images are normalised as batches of their own.
-        real_logits = self.discriminator(real, training=training)
-        fake_logits = self.discriminator(fake, training=training)
+        real_logits, fake_logits = self.discriminate(real, training), self.discriminate(fake, training)
         return losses.non_saturating_discriminator_loss(real_logits, fake_logits)
 
-    def generator_loss(self, fake, training):
-        return losses.non_saturating_generator_loss(self.discriminator(fake, training=training))
+    def generator_loss(self, real, fake, training):
+        return losses.non_saturating_generator_loss(self.discriminate(fake, training))
 
     def default_optimizers(self):
         return {player: keras.optimizers.Adam(2e-4, beta_1=0.5) for player in self.players()}  # section 4

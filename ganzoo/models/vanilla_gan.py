@@ -67,13 +67,12 @@ class VanillaGAN(GAN):
         self.arguments |= {"num_layers": num_layers, "dropout": dropout, "minimax": minimax}
 
     def discriminator_loss(self, real, fake, training):
-        real_logits = self.discriminator(real, training=training)
-        fake_logits = self.discriminator(fake, training=training)
+        real_logits, fake_logits = self.discriminate(real, training), self.discriminate(fake, training)
         return losses.non_saturating_discriminator_loss(real_logits, fake_logits)
 
-    def generator_loss(self, fake, training):
+    def generator_loss(self, real, fake, training):
         loss = losses.minimax_generator_loss if self.minimax else losses.non_saturating_generator_loss
-        return loss(self.discriminator(fake, training=training))
+        return loss(self.discriminate(fake, training))
 
 
 def _generator(image_shape, latent_dim, width, num_layers):

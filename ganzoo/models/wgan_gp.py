@@ -80,14 +80,15 @@ class WGANGP(GAN):
         }
 
     def discriminator_loss(self, real, fake, training):
-        critic = partial(self.discriminator, training=training)
-        alpha = self.noise("uniform", (ops.shape(real)[0], *(1 for _ in self.image_shape)))  # one number per image
-        penalty = losses.gradient_penalty(critic, real, fake, alpha)
+        critic = partial(self.discriminate, training=training)
+        x, drawn = self.images_of(real), self.images_of(fake)
+        alpha = self.noise("uniform", (ops.shape(x)[0], *(1 for _ in self.image_shape)))  # one number per image
+        penalty = losses.gradient_penalty(lambda points: critic(self.with_images(real, points)), x, drawn, alpha)
         distance = losses.wasserstein_discriminator_loss(critic(real), critic(fake))
         return distance + self.penalty_weight * penalty  # eq. 3
 
-    def generator_loss(self, fake, training):
-        return losses.wasserstein_generator_loss(self.discriminator(fake, training=training))
+    def generator_loss(self, real, fake, training):
+        return losses.wasserstein_generator_loss(self.discriminate(fake, training))
 
     def default_optimizers(self):
         return {player: keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9) for player in self.players()}

@@ -1,0 +1,41 @@
+"""What was written for earlier versions, and still works with a warning that names the line to change."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+
+__all__ = ["adapt", "named_arguments"]
+
+
+def adapt(cls: type) -> None:
+    """Lets a class whose `generator_loss` takes (fake, training) be called with (real, fake, training)."""
+    loss = vars(cls).get("generator_loss")
+    if not inspect.isfunction(loss) or len(inspect.signature(loss).parameters) != 3:
+        return
+    warnings.warn(
+        f"{cls.__name__}.generator_loss takes the real batch now: change its line to "
+        "`def generator_loss(self, real, fake, training):`, and calls of super() likewise.",
+        DeprecationWarning,
+        stacklevel=4,
+    )
+
+    @functools.wraps(loss)
+    def with_real(self, real, fake, training):
+        return loss(self, fake, training)
+
+    cls.generator_loss = with_real  # type: ignore[attr-defined]
+
+
+def named_arguments(before: tuple) -> dict:
+    """The arguments of a call of `generate` that gives them by position, after the number of images."""
+    warnings.warn(
+        "generate takes all but n by name now: generate(n, seed=..., batch_size=..., averaged=...).",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    old = dict(zip(("labels", "seed", "batch_size", "averaged"), before))
+    if old.get("labels") is None:
+        old.pop("labels", None)
+    return old
