@@ -27,7 +27,7 @@ def main() -> None:
         parser.error("name the folder of a training and its preset, or --measure PRESET, or --readme")
 
     from ganzoo.zoo import publishing
-    from ganzoo.zoo.weights import WeightsError
+    from ganzoo.zoo.download import WeightsError
 
     try:
         if not arguments.readme:

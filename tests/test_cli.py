@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import ganzoo
 from ganzoo import cli
-from ganzoo.zoo import presets, weights
+from ganzoo.zoo import download, presets, recipes, weights
 
 ROOT = Path(__file__).parent.parent
 RECIPE = """\
@@ -58,8 +58,8 @@ def zoo(tmp_path_factory):
     (folder / "dcgan-toy.yaml").write_text(RECIPE.format(data=folder / "toy.npz", epochs=1))
     (folder / "gan-bare.yaml").write_text(RECIPE.format(data="mnist", epochs=1).replace("dcgan", "gan"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "config_dir", lambda: folder)
-        patch.setattr(weights, "bundled_dir", lambda: folder)
+        patch.setattr(recipes, "config_dir", lambda: folder)
+        patch.setattr(download, "bundled_dir", lambda: folder)
         model = ganzoo.load("dcgan-toy", weights=None)
         path = folder / "dcgan-toy.safetensors"
         weights.save_weights(model, path)
@@ -243,13 +243,13 @@ def test_damaged_weights_are_one_line(zoo, monkeypatch, tmp_path):
     content = bytearray((zoo / "dcgan-toy.safetensors").read_bytes())
     content[-1] ^= 1
     (tmp_path / "dcgan-toy.safetensors").write_bytes(content)
-    monkeypatch.setattr(weights, "bundled_dir", lambda: tmp_path)
+    monkeypatch.setattr(download, "bundled_dir", lambda: tmp_path)
     assert_refused(run("generate", "dcgan-toy"), "wrong hash")
 
 
 def test_weights_that_are_nowhere_are_one_line(zoo, monkeypatch):
     def fail(*arguments, **options):
-        raise weights._Missing("There is no such file.")
+        raise download.Missing("There is no such file.")
 
     monkeypatch.setattr(presets, "load", fail)
     result = run("generate", "dcgan-toy")

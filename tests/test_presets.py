@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import ganzoo
-from ganzoo.zoo import presets
+from ganzoo.zoo import presets, recipes
 
 ROOT = Path(__file__).parent.parent
 RECIPE = """\
@@ -37,7 +37,7 @@ def zoo(tmp_path, monkeypatch):
     """An empty configuration folder with one preset, `dcgan-toy`."""
     (tmp_path / "weights").mkdir()
     (tmp_path / "dcgan-toy.yaml").write_text(RECIPE)
-    monkeypatch.setattr(presets, "config_dir", lambda: tmp_path)
+    monkeypatch.setattr(recipes, "config_dir", lambda: tmp_path)
     return tmp_path
 
 
@@ -321,9 +321,9 @@ def published(zoo):
 
 @pytest.fixture
 def bundled(zoo, monkeypatch):
-    from ganzoo.zoo import weights
+    from ganzoo.zoo import download
 
-    monkeypatch.setattr(weights, "bundled_dir", lambda: zoo / "weights")
+    monkeypatch.setattr(download, "bundled_dir", lambda: zoo / "weights")
     monkeypatch.delenv("GANZOO_WEIGHTS", raising=False)
 
 
@@ -347,7 +347,7 @@ def test_a_loaded_model_trains_without_ceremony(zoo, bundled, published):
 
 
 def test_the_hash_decides(zoo, bundled, published):
-    from ganzoo.zoo.weights import WeightsError
+    from ganzoo.zoo.download import WeightsError
 
     path = zoo / "weights" / "dcgan-toy.safetensors"
     content = bytearray(path.read_bytes())

@@ -21,7 +21,7 @@ import ganzoo
 from ganzoo import metrics
 from ganzoo.callbacks import SampleGrid
 from ganzoo.engine.schedules import HoldThenLinear
-from ganzoo.zoo import presets, publishing, training, weights
+from ganzoo.zoo import download, presets, publishing, recipes, training, weights
 
 ROOT = Path(__file__).parent.parent
 RECIPE = """\
@@ -51,8 +51,8 @@ def zoo(tmp_path_factory):
     np.savez(folder / "toy.npz", images=toy_images())
     (folder / "dcgan-toy.yaml").write_text(RECIPE.format(data=folder / "toy.npz", epochs=2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "config_dir", lambda: folder)
-        patch.setattr(weights, "bundled_dir", lambda: folder / "weights")
+        patch.setattr(recipes, "config_dir", lambda: folder)
+        patch.setattr(download, "bundled_dir", lambda: folder / "weights")
         yield folder
 
 

@@ -19,10 +19,10 @@ from keras import ops
 
 from ganzoo import layers, plot
 from ganzoo.data.preprocessing import check_images, to_float
-from ganzoo.data.sources import progress
+from ganzoo.data.progress import progress
 from ganzoo.metrics.checks import checked_count, checked_features, checked_images
 from ganzoo.networks.architecture import architecture, is_described
-from ganzoo.zoo import presets, weights
+from ganzoo.zoo import recipes, weights
 
 __all__ = ["CustomExtractor", "Extractor", "build_classifier", "extractor", "extractor_names"]
 
@@ -321,4 +321,4 @@ def golden_images(image_shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _folder() -> Path:
-    return presets.config_dir() / "extractors"
+    return recipes.config_dir() / "extractors"

@@ -1,161 +1,59 @@
-"""The zoo's presets: recipes read and checked, cards, `load`, `list_presets` and `info`.
+"""The zoo's presets: `load`, `list_presets` and `info`. Nothing here imports Keras until a model is built.
 
-A preset `<model>-<dataset>` is a recipe `zoo_configs/<preset>.yaml`, written by hand: what to build and how to train
-it. Once trained and published it has a card `<preset>.card.json` too, written by `scripts/publish.py`: which weights
-file belongs to it (by hash), how that came to be, and what it must draw. Nothing here imports Keras until a model is
-built.
+A preset `<model>-<dataset>` is a recipe and, once trained and published, a card: see `ganzoo.zoo.recipes`.
 """
 
 from __future__ import annotations
 
-import base64
 import inspect
-import json
-import re
-import types
 import typing
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import pydantic
-import yaml
+from typing import Any
 
 from ganzoo.zoo import registry
+from ganzoo.zoo.recipes import (
+    Card,
+    Golden,
+    Optimizer,
+    Recipe,
+    Schedule,
+    Training,
+    card_path,
+    config_dir,
+    is_recipe_file,
+    name_of,
+    preset_names,
+    read_card,
+    read_recipe,
+    recipe_path,
+)
 from ganzoo.zoo.registry import suggestion
 
 if typing.TYPE_CHECKING:
-    import numpy as np
-
     from ganzoo.engine.gan import GAN
 
-Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
-Rate = Annotated[float, pydantic.Field(ge=0, lt=1)]
-
-
-class _Strict(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class Dataset(_Strict):
-    """What a preset is trained on: a name that `ganzoo.data.load` knows, the split, and the data's licence."""
-
-    name: str
-    split: str = "train"
-    licence: str | None = None
-
-
-class Adam(_Strict):
-    """The Adam settings of one player; what is left out is Keras' default."""
-
-    learning_rate: pydantic.PositiveFloat
-    beta_1: Rate = 0.9
-    beta_2: Rate = 0.999
-    epsilon: pydantic.PositiveFloat = 1e-7
-
-
-class Schedule(_Strict):
-    """Learning rates: constant for the fraction `hold` of the steps, then falling in a line to zero."""
-
-    hold: Fraction
-
-
-class Training(_Strict):
-    """How a preset is trained. The model's own `compile()` defaults apply where nothing is said."""
-
-    epochs: pydantic.PositiveInt
-    batch_size: pydantic.PositiveInt
-    seed: pydantic.NonNegativeInt = 0
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    optimizer: dict[str, Adam] = {}
-    schedule: Schedule | None = None
-
-
-class Recipe(_Strict):
-    """A preset's recipe: the content of `zoo_configs/<preset>.yaml`.
-
-    Args:
-        model: The model's name in the registry, e.g. `"dcgan"`.
-        arguments: Arguments of the model's constructor.
-        description: One line for `ganzoo list`.
-        paper: Authors, year and arXiv id.
-        departures: Where the recipe departs from the paper, one sentence each.
-        dataset: What it is trained on.
-        training: How it is trained.
-        licence: The licence of the trained weights.
-    """
-
-    model: str
-    arguments: dict[str, Any] = {}
-    description: str
-    paper: str
-    departures: list[str] = []
-    dataset: Dataset
-    training: Training
-    licence: str = "Apache-2.0"
-
-
-class Golden(_Strict):
-    """What a preset draws from a fixed seed: `generate(count, seed=seed)` within one grey level on every backend."""
-
-    seed: pydantic.NonNegativeInt
-    shape: list[pydantic.PositiveInt]
-    images: str
-
-    @classmethod
-    def of(cls, images: np.ndarray, seed: int) -> Golden:
-        """Packs uint8 `images` (count, height, width, channels), drawn from `seed`."""
-        packed = base64.b64encode(zlib.compress(images.tobytes(), 9)).decode()
-        return cls(seed=seed, shape=list(images.shape), images=packed)
-
-    def array(self) -> np.ndarray:
-        """Returns the images, uint8 of shape (count, height, width, channels)."""
-        import numpy as np
-
-        return np.frombuffer(zlib.decompress(base64.b64decode(self.images)), "uint8").reshape(self.shape)
-
-    def difference(self, model: GAN) -> int:
-        """Returns by how many grey levels `model` differs from these images, at the worst pixel."""
-        import numpy as np
-
-        drawn = model.generate(self.shape[0], seed=self.seed)
-        return int(np.max(np.abs(drawn.astype(int) - self.array().astype(int))))
-
-
-class Card(_Strict):
-    """A published preset's card, written by `scripts/publish.py`: the weights file, its origin and what it draws.
-
-    `sha256` and `bytes` bind the weights file `file`; `half_precision_error` is the mean difference, in grey levels,
-    of images drawn with that file from those drawn with the weights as trained; `steps` counts generator updates;
-    `commit` is the project's at training, with `+` where tracked files had been changed; `alarms` are those of
-    `ganzoo.callbacks.HealthMonitor`, `{"step", "kind"}`; `metrics`, of these weights, which are those of the last step,
-    is a list of `{"name", "value", "std", "values", "protocol"}` as `ganzoo.metrics.evaluate` returns it; `best` is
-    `{"epoch", "chosen_by", "metrics"}` of the epoch that was best by its distance to training images.
-    """
-
-    preset: str
-    file: str
-    sha256: Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{64}$")]
-    bytes: pydantic.PositiveInt
-    half_precision_error: pydantic.NonNegativeFloat | None = None
-    seed: pydantic.NonNegativeInt
-    steps: pydantic.PositiveInt
-    epochs: pydantic.PositiveInt
-    batch_size: pydantic.PositiveInt
-    backend: str
-    precision: str
-    keras: str
-    commit: str | None
-    trained_at: str | None = None
-    alarms: list[dict[str, Any]] = []
-    metrics: list[dict[str, Any]] = []
-    best: dict[str, Any] | None = None
-    golden: Golden
-    licence: str
-    dataset: str
-    dataset_licence: str | None
+__all__ = [
+    "Card",
+    "Golden",
+    "Optimizer",
+    "PresetInfo",
+    "Recipe",
+    "Schedule",
+    "Training",
+    "build",
+    "card_path",
+    "config_dir",
+    "info",
+    "is_recipe_file",
+    "list_presets",
+    "load",
+    "read_card",
+    "read_recipe",
+    "recipe_path",
+    "weights_file",
+]
 
 
 @dataclass(frozen=True)
@@ -178,7 +76,7 @@ class PresetInfo:
             ("paper", recipe.paper),
             ("data", _with_licence(f"{recipe.dataset.name} ({recipe.dataset.split})", recipe.dataset.licence)),
             ("training", f"{training.epochs} epochs, batches of {training.batch_size}, {training.precision}"),
-            *((f"  {player}", _adam(adam)) for player, adam in training.optimizer.items()),
+            *((f"  {player}", _optimizer(chosen)) for player, chosen in training.optimizer.items()),
             *([("  rates", _rates(training.schedule))] if training.schedule else []),
             *(("departure", text) for text in recipe.departures),
             *_weights_rows(self.card, recipe),
@@ -222,7 +120,7 @@ def load(preset: str, weights: str | Path | None = "pretrained", **arguments: An
         raise ValueError(f'The weights are "pretrained", None, or where their file is. Received: weights={weights!r}')
     if weights == "pretrained" and card is None:
         raise ValueError(
-            f"The preset {_name(preset)!r} has no pretrained weights yet. Train it with `ganzoo train {preset}`, or "
+            f"The preset {name_of(preset)!r} has no pretrained weights yet. Train it with `ganzoo train {preset}`, or "
             f"take fresh weights with `weights=None`. Received: preset={str(preset)!r}, weights={weights!r}"
         )
     model = build(recipe, **arguments)
@@ -245,7 +143,7 @@ def list_presets(model: str | None = None, dataset: str | None = None, pretraine
     ganzoo.list_presets(dataset="mnist")  # ['dcgan-mnist', 'gan-mnist']
     ```
     """
-    found = [info(name) for name in _preset_names()]
+    found = [info(name) for name in preset_names()]
     return [
         preset.name
         for preset in found
@@ -268,7 +166,7 @@ def info(preset: str | Path) -> PresetInfo:
     ganzoo.info("dcgan-mnist").recipe.training.epochs
     ```
     """
-    return PresetInfo(_name(preset), read_recipe(preset), read_card(preset))
+    return PresetInfo(name_of(preset), read_recipe(preset), read_card(preset))
 
 
 def build(recipe: Recipe, **arguments: Any) -> GAN:
@@ -292,75 +190,8 @@ def build(recipe: Recipe, **arguments: Any) -> GAN:
         raise ValueError(f"{model.__name__} cannot be built of these arguments ({received}): {error}") from error
 
 
-def read_recipe(preset: str | Path) -> Recipe:
-    """Reads and checks the recipe of a preset, or the one at the path of a `.yaml` file.
-
-    Raises:
-        ValueError: No such preset, or a recipe with an unknown key or a wrong value: the message names the file, the
-            key's path, and the nearest right key.
-    """
-    path = recipe_path(preset)
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_RecipeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    return _validated(Recipe, content, path)
-
-
-def read_card(preset: str | Path) -> Card | None:
-    """Reads and checks the card of a preset; `None` if it has not been published."""
-    path = card_path(preset)
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from None
-    return _validated(Card, content, path)
-
-
-def config_dir() -> Path:
-    """Returns the folder of recipes, cards and bundled weights: in the wheel, or beside the package in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "zoo_configs"
-    return installed if installed.is_dir() else package.parent / "zoo_configs"
-
-
-def recipe_path(preset: str | Path) -> Path:
-    """Returns the path of a preset's recipe; a path of a `.yaml` file is returned as it is."""
-    _name(preset)  # which is told where it is none
-    preset = str(preset)
-    path = Path(preset) if is_recipe_file(preset) else config_dir() / f"{preset}.yaml"
-    if path.is_file() and (is_recipe_file(preset) or preset in _preset_names()):
-        return path
-    if is_recipe_file(preset):
-        raise ValueError(f"There is no recipe file at that path. Received: preset={str(preset)!r}")
-    close = suggestion(preset, _preset_names())
-    raise ValueError(f"There is no preset of that name.{close} Received: preset={preset!r}")
-
-
-def card_path(preset: str | Path) -> Path:
-    """Returns where a preset's card is, or would be: beside its recipe."""
-    return recipe_path(preset).with_name(f"{_name(preset)}.card.json")
-
-
-def is_recipe_file(preset: str | Path) -> bool:
-    """Returns whether `preset` is the path of a recipe rather than a name."""
-    return Path(preset).suffix in (".yaml", ".yml")
-
-
-def _preset_names() -> list[str]:
-    return sorted(path.stem for path in config_dir().glob("*.yaml"))
-
-
-def _name(preset: str | Path) -> str:
-    if not isinstance(preset, (str, Path)):
-        raise ValueError(f"A preset is a name, or the path of a recipe. Received: preset={preset!r}")
-    return Path(preset).stem if is_recipe_file(preset) else str(preset)
-
-
 def _load_weights(model: GAN, card: Card | None, source: str | Path | None) -> None:
-    from ganzoo.zoo import weights
+    from ganzoo.zoo import download, weights
 
     if card is None and source is not None:  # a file of one's own, with no hash to hold it to
         if not Path(source).is_file():
@@ -370,8 +201,14 @@ def _load_weights(model: GAN, card: Card | None, source: str | Path | None) -> N
             )
         return weights.load_weights(model, Path(source))
     assert card is not None  # `load` has refused "pretrained" without one
-    file = weights.WeightsFile(preset=card.preset, file=card.file, sha256=card.sha256, bytes=card.bytes)
-    return weights.load_weights(model, weights.locate(file, source=source))
+    return weights.load_weights(model, download.locate(weights_file(card), source=source))
+
+
+def weights_file(card: Card) -> Any:
+    """Returns the weights file that a card is bound to, for `ganzoo.zoo.download.locate`."""
+    from ganzoo.zoo import download
+
+    return download.WeightsFile(preset=card.preset, file=card.file, sha256=card.sha256, bytes=card.bytes)
 
 
 def _constructor_arguments(model: type) -> list[str]:
@@ -387,77 +224,6 @@ def _constructor_arguments(model: type) -> list[str]:
     return sorted({*names} - {"self"} | {"name"})
 
 
-# --- Reading: every fault is one ValueError that names the file, the key and the fix.
-
-
-class _RecipeLoader(yaml.SafeLoader):
-    """`yaml.safe_load` that reads `1e-4` as a number (YAML 1.1 wants `1.0e-4`) and refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        merged = "tag:yaml.org,2002:merge"  # "<<", which may stand beside the keys that it brings
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != merged]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is there twice", node.start_mark)
-        return super().construct_mapping(node, deep=deep)
-
-
-_RecipeLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
-def _validated(schema: type[_Strict], content: object, path: Path) -> Any:
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{path} must hold a mapping of keys to values. Received: {type(content).__name__}")
-    try:
-        return schema.model_validate(content)
-    except pydantic.ValidationError as error:
-        faults = [_fault(schema, fault) for fault in error.errors(include_url=False)]
-        raise ValueError(f"{path}: {'; '.join(faults)}") from None
-
-
-def _fault(schema: type[_Strict], fault: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "missing":
-        return f"{where}: this key is missing."
-    received = f"Received: {fault['loc'][-1]}={fault['input']!r}"
-    if fault["type"] == "extra_forbidden":
-        return f"{where}: unknown key.{_nearest_key(schema, fault['loc'])} {received}"
-    return f"{where}: {fault['msg'].lower()}. {received}"
-
-
-def _nearest_key(schema: type[_Strict], location: tuple) -> str:
-    *parents, key = location
-    level: Any = schema
-    for parent in parents:
-        level = _inner(level, parent)
-    elsewhere = [found for found in _all_keys(schema) if found.split(".")[-1] == key]
-    return f" It belongs at {elsewhere[0]!r}." if elsewhere else suggestion(key, level.model_fields)
-
-
-def _inner(level: Any, key: object) -> Any:
-    """The schema under `key` of a schema, a dict of schemas or a list of schemas."""
-    if _is_schema(level):
-        level = level.model_fields[key].annotation
-    else:
-        level = typing.get_args(level)[-1]
-    if isinstance(level, types.UnionType):
-        level = typing.get_args(level)[0]
-    return level
-
-
-def _all_keys(schema: type[_Strict], prefix: str = "") -> Iterator[str]:
-    for name in schema.model_fields:
-        yield prefix + name
-        if _is_schema(inner := _inner(schema, name)):
-            yield from _all_keys(inner, f"{prefix}{name}.")
-
-
-def _is_schema(level: Any) -> bool:
-    return isinstance(level, type) and issubclass(level, _Strict)
-
-
 # --- Printing
 
 
@@ -465,8 +231,10 @@ def _with_licence(text: str, licence: str | None) -> str:
     return f"{text}, licence: {licence}" if licence else text
 
 
-def _adam(adam: Adam) -> str:
-    return f"Adam({adam.learning_rate:g}, beta_1={adam.beta_1:g}, beta_2={adam.beta_2:g})"
+def _optimizer(optimizer: Optimizer) -> str:
+    settings = optimizer.settings()
+    rate = settings.pop("learning_rate")
+    return f"{optimizer.class_name}({', '.join([f'{rate:g}', *(f'{k}={v:g}' for k, v in settings.items())])})"
 
 
 def _rates(schedule: Schedule) -> str:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import os
 import random
-import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -24,18 +19,39 @@ from ganzoo import metrics, plot
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
 from ganzoo.engine.feed import make_feed
+from ganzoo.engine.parts import Images, Labels
 from ganzoo.engine.schedules import HoldThenLinear
-from ganzoo.metrics.protocol import some_of
+from ganzoo.metrics.protocol import rows_of
 from ganzoo.zoo import presets, weights
-from ganzoo.zoo.presets import Recipe, Training
-from ganzoo.zoo.registry import suggestion
+from ganzoo.zoo.reading import read_parts
+from ganzoo.zoo.recipes import Optimizer, Recipe, Training
+from ganzoo.zoo.records import (
+    BACKUP,
+    BEST,
+    LOG,
+    MODEL,
+    SAMPLES,
+    SHEET,
+    WEIGHTS,
+    begun,
+    check_folder,
+    clear,
+    commit,
+    differences,
+    once_per_epoch,
+    read_record,
+    rows,
+    settings,
+    write_record,
+)
+from ganzoo.zoo.registry import get_model, suggestion
 
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
-RECORD, BACKUP, LOG, SAMPLES = "training.json", "backup.safetensors", "log.csv", "samples"
+__all__ = ["compile_for", "differences", "read_record", "settings", "train"]
+
 BACKUP_STEPS = 500  # and at the end of each epoch
-WEIGHTS, MODEL, SHEET, BEST = "weights.safetensors", "model.keras", "samples.png", "best.safetensors"
 HEALTH_STEPS, MONITORED, MONITOR = 200, 2000, "frechet_distance"  # steps; training images; the log's column
 MONITOR_SEED = 10_000  # far from those of the evaluation: what chooses the best does not also report it
 
@@ -44,7 +60,7 @@ def train(
     preset: str | Path,
     output_dir: str | Path,
     *,
-    data: str | Path | np.ndarray | None = None,
+    data: Any = None,
     data_dir: str | Path | None = None,
     image_shape: tuple[int, int, int] | None = None,
     epochs: int | None = None,
@@ -69,8 +85,9 @@ def train(
     Args:
         preset: A preset's name, or the path of a recipe of your own (`.yaml`).
         output_dir: The folder to write; created if missing.
-        data: Instead of the recipe's data: a data set's name, the path of an `.npz` file or of a folder of images, or
-            an array of images (n, height, width, channels), uint8 or float in [-1, 1].
+        data: Instead of the recipe's data: a data set's name; the path of an `.npz` file or of a folder: of images, of
+            class folders for models of labels, of pairs (two subfolders with equal names, or side-by-side images) or
+            of two domains for models of two images; or arrays as for `fit`.
         data_dir: A folder with the data set's original files, where it cannot be downloaded.
         image_shape: (height, width, channels) to resize a folder's images to. By default the recipe's for a folder,
             and the images' own where `data` is anything else.
@@ -98,77 +115,98 @@ def train(
     """
     recipe = _effective(presets.read_recipe(preset), epochs, batch_size, seed)
     folder = Path(output_dir)
-    _check_folder(folder)
-    images = load_images(
-        recipe.dataset.name if data is None else data,
-        split=recipe.dataset.split,
-        data_dir=data_dir,
-        image_shape=image_shape,
-        folder_shape=recipe.arguments.get("image_shape"),
-    )
-    recipe = recipe.model_copy(update={"arguments": {**recipe.arguments, "image_shape": list(images.shape[1:])}})
+    check_folder(folder)
+    parts = _parts_of(recipe, data, data_dir, image_shape)
+    recipe = _of_shapes(recipe, parts, data is not None)
+    images = parts[_target(recipe, parts)]
     extractor = _extractor(recipe.dataset.name if data is None else data, images)
-    record = _record(preset, recipe, images, data, extractor)
-    begun = _begun(folder, record) if resume else None
-    if begun is not None and begun["finished"]:
+    record = _record(preset, recipe, parts, data, extractor)
+    before = begun(folder, record) if resume else None
+    if before is not None and before["finished"]:
         _say(verbose, f"The training in {folder} is finished already.")
         return keras.saving.load_model(folder / MODEL)
-    model = _compiled(recipe, len(images), preset)
-    if begun is None:
-        _begin(folder, record, model, images, recipe.training.batch_size)
-    record = begun or record
-    watched = len(images) >= LEAST_IMAGES and not HealthMonitor.cannot_watch(model)
+    model = _compiled(recipe, max(map(len, parts.values())), preset)
+    if before is None:
+        _begin(folder, record, model, parts, recipe.training.batch_size)
+        _begin_with(recipe, model, folder, data_dir, verbose)
+    record = before or record
+    watched = min(map(len, parts.values())) >= LEAST_IMAGES and not HealthMonitor.cannot_watch(model)
     backup = Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
+    sheets = SampleGrid(folder / SAMPLES, every=sample_every, **_shown(model, parts))
     with _StopBetweenSteps(backup) as stop:
         model.fit(
-            images,
+            parts,
             batch_size=recipe.training.batch_size,
             epochs=recipe.training.epochs,
             callbacks=[
-                *([_Health(folder, images)] if watched else []),
-                *_quality(folder, record, extractor, images),
+                *([_Health(folder, parts)] if watched else []),
+                *_quality(folder, record, extractor, model, parts),
                 keras.callbacks.CSVLogger(folder / LOG, append=True),
-                *([SampleGrid(folder / SAMPLES, every=sample_every)] if plot.drawable(images.shape[1:]) else []),
+                *([sheets] if plot.drawable(images.shape[1:]) else []),
                 backup,  # after these: an epoch is done when its row and sheet are there
                 stop,
             ],
             verbose=verbose,
         )
-    _finish(folder, model, read_record(folder))
+    _finish(folder, model, read_record(folder), parts)
     _say(verbose, f"Wrote {folder}: {WEIGHTS}, {MODEL}, {SHEET}, {LOG}")
     return model
 
 
-def load_images(
-    data: str | Path | np.ndarray,
-    *,
-    split: str = "train",
-    data_dir: str | Path | None = None,
-    image_shape: Sequence[int] | None = None,
-    folder_shape: Sequence[int] | None = None,
-) -> np.ndarray:
-    """Images from a data set's name, an `.npz` file, a folder, or an array, which is returned as it is.
+def _parts_of(recipe: Recipe, data: Any, data_dir, image_shape: Sequence[int] | None) -> dict[str, np.ndarray]:
+    """What the model is trained on, by the names of its parts."""
+    dataset, given = recipe.dataset, data is not None
+    model = get_model(recipe.model)
+    shape_of = {part: recipe.arguments.get(argument) for part, argument in model.shaped_by.items()}
+    wanted = {"images": Images((None, None, 3))} if list(shape_of) == ["images"] else presets.build(recipe).data
+    return read_parts(
+        wanted,
+        data if given else dataset.name,
+        dataset.split,
+        data_dir=data_dir,
+        names={} if given else dataset.parts,
+        derive=dataset.derive,
+        image_shape=image_shape or (None if given else dataset.image_shape),
+        folder_shape=next((shape for shape in shape_of.values() if isinstance(shape, list)), None),
+    )
 
-    Args:
-        data: The name, path or array.
-        split: The part of a data set.
-        data_dir: A folder with the data set's original files.
-        image_shape: (height, width, channels) that all images are brought to. By default they keep their own.
-        folder_shape: The same for a folder of images, which have no shape of their own in common.
 
-    Returns:
-        Array (n, height, width, channels), uint8 or float in [-1, 1].
-    """
-    if isinstance(data, np.ndarray):
-        return data
-    from ganzoo.data import load
-    from ganzoo.data.sources import as_path
+def _of_shapes(recipe: Recipe, parts: Mapping[str, np.ndarray], given: bool) -> Recipe:
+    """The recipe for a model of these data's shapes, and of as many classes as a user's own data have."""
+    arguments = dict(recipe.arguments)
+    for part, argument in get_model(recipe.model).shaped_by.items():
+        if part in parts and parts[part].ndim > 1:
+            arguments[argument] = list(parts[part].shape[1:])
+        elif part in parts and given and parts[part].dtype.kind in "iu":
+            arguments[argument] = int(parts[part].max()) + 1
+    return recipe.model_copy(update={"arguments": arguments})
 
-    path = as_path(data)
-    shape = image_shape or (folder_shape if path is not None and path.is_dir() else None)
-    images = load(data, split, data_dir=data_dir, image_shape=None if shape is None else tuple(shape))
-    assert isinstance(images, np.ndarray)  # not a pair: no labels were asked for
-    return images
+
+def _target(recipe: Recipe, parts: Mapping[str, np.ndarray]) -> str:
+    """The part that the model draws: the last that holds images, as variants name them."""
+    return [name for name in parts if parts[name].ndim > 1][-1]
+
+
+def _shown(model: GAN, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What sample sheets are drawn for, where the model must be told more than labels."""
+    if all(isinstance(model.data[name], Labels) for name in model.conditions()):
+        return {}
+    return {"data": {name: part[:16] for name, part in parts.items()}}
+
+
+def _begin_with(recipe: Recipe, model: GAN, folder: Path, data_dir, verbose) -> None:
+    """Loads the networks that the training begins with; those of a preset without weights are trained first."""
+    if recipe.begin_with is None:
+        return
+    card = presets.read_card(recipe.begin_with)
+    if card is not None:
+        path = weights.locate(presets.weights_file(card))
+    else:
+        earlier = folder / "phases" / presets.info(recipe.begin_with).name
+        train(recipe.begin_with, earlier, data_dir=data_dir, verbose=verbose)
+        path = earlier / WEIGHTS
+    loaded = weights.load_networks(model, path)
+    _say(verbose, f"Begins with {', '.join(loaded)} of {recipe.begin_with}.")
 
 
 def compile_for(model: GAN, training: Training, num_steps: int) -> None:
@@ -177,14 +215,26 @@ def compile_for(model: GAN, training: Training, num_steps: int) -> None:
     A player that the recipe does not name keeps the optimizer of the model's own defaults, under the same schedule.
     """
     optimizers = model.default_optimizers()
-    for player, adam in training.optimizer.items():
-        optimizers[player] = keras.optimizers.Adam(**adam.model_dump())
+    for player, chosen in training.optimizer.items():
+        optimizers[player] = _optimizer(player, chosen)
     if training.schedule is not None:
         for player, optimizer in optimizers.items():
             updates = num_steps * model.updates_per_step(player)
             rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
             optimizer.learning_rate = HoldThenLinear(rate, round(training.schedule.hold * updates), updates)
     model.compile(optimizers)
+
+
+def _optimizer(player: str, chosen: Optimizer) -> keras.optimizers.Optimizer:
+    names = [name for name, kind in vars(keras.optimizers).items() if isinstance(kind, type) and name != "Optimizer"]
+    where = f"training.optimizer.{player}"
+    if chosen.class_name not in names:
+        near = suggestion(chosen.class_name, names)
+        raise ValueError(f"{where}.class: Keras has no optimizer of that name.{near} Received: {chosen.class_name!r}")
+    try:
+        return getattr(keras.optimizers, chosen.class_name)(**chosen.settings())
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {chosen.class_name} does not take that: {error}") from error
 
 
 def _effective(recipe: Recipe, epochs: int | None, batch_size: int | None, seed: int | None) -> Recipe:
@@ -226,17 +276,19 @@ def _extractor(data: Any, images: np.ndarray) -> Any:
     return extractor if images.shape[1:] == extractor.image_shape else None
 
 
-def _quality(folder: Path, record: Mapping[str, Any], extractor: Any, images: np.ndarray) -> list:
+def _quality(folder: Path, record: Mapping[str, Any], extractor: Any, model: GAN, parts: Mapping) -> list:
     """Callbacks that log the distance to training images and keep the best weights, if the training began with them."""
-    begun, now = record.get("extractor"), extractor and extractor.id
-    if begun != now and begun is not None:
+    started, now = record.get("extractor"), extractor and extractor.id
+    if started != now and started is not None:
         raise ValueError(
-            f"The training in {folder} was begun with the extractor {begun!r}, in whose features its log is. Install "
+            f"The training in {folder} was begun with the extractor {started!r}, in whose features its log is. Install "
             f"the version of ganzoo that has it, or start afresh. Received: {now!r}"
         )
-    if begun is None:
+    if started is None:
         return []
-    reference = metrics.Reference(extractor, some_of(images, MONITORED))
+    chosen = rows_of(parts[model.target], MONITORED)
+    inputs = {name: parts[name][chosen] for name in model.conditions()}
+    reference = metrics.Reference(extractor, parts[model.target][chosen], inputs=inputs)
     return [MetricMonitor(metrics.scorer(reference, seed=MONITOR_SEED)), _KeepBest(folder)]
 
 
@@ -248,7 +300,7 @@ class _KeepBest(keras.callbacks.Callback):
         self._folder = folder
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        before = [float(row[MONITOR]) for row in _rows(self._folder / LOG) if int(row["epoch"]) < epoch]
+        before = [float(row[MONITOR]) for row in rows(self._folder / LOG) if int(row["epoch"]) < epoch]
         if logs[MONITOR] < min(before, default=float("inf")):
             weights.save_weights(self.model, self._folder / BEST, half=False)
 
@@ -256,8 +308,8 @@ class _KeepBest(keras.callbacks.Callback):
 class _Health(HealthMonitor):
     """Writes its alarms to the record; and a training that has diverged is an error before anything of it is kept."""
 
-    def __init__(self, folder: Path, images: np.ndarray):
-        super().__init__(images, every=HEALTH_STEPS)
+    def __init__(self, folder: Path, parts: dict[str, np.ndarray]):
+        super().__init__(parts, every=HEALTH_STEPS)
         self._folder = folder
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -277,7 +329,7 @@ class _Health(HealthMonitor):
         record, alarm = read_record(self._folder), {"step": self._step, "kind": kind}
         if alarm not in record.setdefault("alarms", []):  # a resumed training can come to the same step again
             record["alarms"].append(alarm)
-        _write_record(self._folder, record)
+        write_record(self._folder, record)
 
 
 class _StopBetweenSteps(keras.callbacks.Callback):
@@ -317,156 +369,50 @@ class _StopBetweenSteps(keras.callbacks.Callback):
 # --- The folder and its record
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuses a folder that holds anything but a training, before time is spent on data."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"The output must be a folder. Received: output_dir={str(folder)!r}, a file")
-    visible = [path for path in folder.glob("*") if not path.name.startswith(".")]
-    if visible and not (folder / RECORD).is_file():
-        raise ValueError(
-            "The output folder holds files that are no training of ganzoo: choose an empty or a new one. "
-            f"Received: output_dir={str(folder)!r}"
-        )
-
-
-def _record(preset: str | Path, recipe: Recipe, images: np.ndarray, data: Any, extractor: Any) -> dict[str, Any]:
+def _record(preset: str | Path, recipe: Recipe, parts: Mapping[str, np.ndarray], data: Any, extractor: Any) -> dict:
     """What is trained, on what and by what; `settings` is what a resumed training must have in common."""
-    digest = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
-    given = {"name": "array" if isinstance(data, np.ndarray) else str(data)}
+    digest = hashlib.sha256()
+    for part in parts.values():
+        digest.update(np.ascontiguousarray(part).view(np.uint8).data)
+    most = max(map(len, parts.values()))
+    given = {"name": str(data) if isinstance(data, (str, Path)) else "array"}
     return {
         "preset": presets.info(preset).name,
         "finished": False,
-        "settings": settings(recipe) | {"data": {"images": len(images), "sha256": digest}},
+        "settings": settings(recipe) | {"data": {"images": most, "sha256": digest.hexdigest()}},
         "dataset": recipe.dataset.model_dump() if data is None else given,
         "extractor": extractor and extractor.id,
         "alarms": [],
         "backend": keras.config.backend(),
         "keras": keras.__version__,
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
-def _begun(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
-    """The record of the training that the folder holds, if it came to anything; refused if it is not this one."""
-    if not (folder / RECORD).is_file():
-        return None
-    before = read_record(folder)
-    if not before["finished"] and not any((folder / name).exists() for name in (BACKUP, LOG, SAMPLES)):
-        return None
-    if changes := differences(before["settings"], record["settings"]):
-        raise ValueError(
-            f"The training in {folder} was begun with other settings: {'; '.join(changes)}. Go on with those, "
-            "choose another folder, or start afresh with resume=False (on the command line --overwrite)."
-        )
-    return before
-
-
-def _begin(folder: Path, record: dict[str, Any], model: GAN, images: np.ndarray, batch_size: int) -> None:
-    """Opens the folder for a new training: what it held is deleted, once `fit` is known to take the images."""
-    make_feed(images, image_shape=model.image_shape, batch_size=batch_size, basket=model.discriminator_steps)
-    _clear(folder)
+def _begin(folder: Path, record: dict[str, Any], model: GAN, parts: dict, batch_size: int) -> None:
+    """Opens the folder for a new training: what it held is deleted, once `fit` is known to take the data."""
+    make_feed(parts, data=model.data, batch_size=batch_size, basket=model.discriminator_steps)
+    clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_record(folder, record)
+    write_record(folder, record)
 
 
-def read_record(folder: str | Path) -> dict[str, Any]:
-    """Reads the `training.json` of a training folder.
-
-    Raises:
-        ValueError: The folder holds no training, or the record cannot be read.
-    """
-    path = Path(folder) / RECORD
-    if not path.is_file():
-        raise ValueError(f"There is no training in that folder: it has no {RECORD}. Received: {str(folder)!r}")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from None
-    if not isinstance(record, dict) or not {"settings", "finished"} <= set(record):
-        raise ValueError(f"{path} is not the record of a training. Received: {str(record)[:80]}")
-    return record
-
-
-def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    text = json.dumps(record, indent=2) + "\n"
-    plot.write_beside(folder / RECORD, lambda file: file.write(text.encode()))
-
-
-def _clear(folder: Path) -> None:
-    """Deletes what a training writes, the record last, and nothing else."""
-    for name in (BACKUP, LOG, WEIGHTS, MODEL, SHEET, BEST):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / SAMPLES, ignore_errors=True)
-    (folder / RECORD).unlink(missing_ok=True)
-
-
-def settings(recipe: Recipe) -> dict[str, Any]:
-    """Returns what of a recipe decides the outcome of a training."""
-    return recipe.model_dump(mode="json", include={"model", "arguments", "training"})
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Returns a phrase for each setting that differs, such as `"training.epochs was 30, now 40"`."""
-    changes = []
-    for key in sorted({*before, *now}):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            changes += differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            changes.append(f"{prefix}{key} was {old!r}, now {new!r}")
-    return changes
-
-
-def _finish(folder: Path, model: GAN, record: dict[str, Any]) -> None:
+def _finish(folder: Path, model: GAN, record: dict[str, Any], parts: Mapping[str, np.ndarray]) -> None:
     weights.save_weights(model, folder / WEIGHTS, half=False)
     beside = folder / f"part.{MODEL}"  # Keras wants the suffix
     model.save(beside)
     os.replace(beside, folder / MODEL)
     if plot.drawable(model.image_shape):
-        plot.save_samples(folder / SHEET, model, None, seed=0)
-    _once_per_epoch(folder / LOG)
+        plot.save_samples(folder / SHEET, model, None, seed=0, **_shown(model, parts))
+    once_per_epoch(folder / LOG)
     steps = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     today = time.strftime("%Y-%m-%d", time.gmtime())
-    rows = [row for row in _rows(folder / LOG) if MONITOR in row]
-    best = min(rows, key=lambda row: float(row[MONITOR]), default=None)
+    logged = [row for row in rows(folder / LOG) if MONITOR in row]
+    best = min(logged, key=lambda row: float(row[MONITOR]), default=None)
     if best is not None:
         record |= {"best": {"epoch": int(best["epoch"]) + 1, MONITOR: float(best[MONITOR])}}
-    _write_record(folder, record | {"finished": True, "steps": steps, "trained_at": today})
+    write_record(folder, record | {"finished": True, "steps": steps, "trained_at": today})
     (folder / BACKUP).unlink(missing_ok=True)
-
-
-def _rows(log: Path) -> list[dict[str, str]]:
-    """The log's rows. An interruption can make an epoch run, and be logged, twice: the first, of the whole, holds."""
-    rows: dict[str, dict[str, str]] = {}
-    if log.is_file():
-        with log.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                rows.setdefault(row["epoch"], row)
-    return list(rows.values())
-
-
-def _once_per_epoch(log: Path) -> None:
-    rows = _rows(log)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0] if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    plot.write_beside(log, lambda file: file.write(text.getvalue().encode()))
-
-
-def _commit() -> str | None:
-    """The checkout's commit, with `+` where tracked files were changed; None outside a checkout of ganzoo."""
-    here = Path(__file__).resolve()
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(here.parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", here.name)  # installed into another project's checkout: not ours
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def _say(verbose: int | str, text: str) -> None:
