@@ -32,7 +32,7 @@ def main() -> None:
     try:
         if not arguments.readme:
             if not arguments.measure:
-                publishing.publish(arguments.folder, arguments.preset)
+                publishing.publish(arguments.folder, arguments.preset, arguments.data_dir)
             preset = arguments.measure or arguments.preset
             card = publishing.measure(preset, arguments.folder, data_dir=arguments.data_dir)
             print(f"Published {card.preset}: {card.bytes / 1e6:.2f} MB, sha256 {card.sha256}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import stat
 import subprocess
@@ -14,6 +15,9 @@ import pytest
 
 import ganzoo
 from ganzoo.engine.export import TOLERANCE, _second_process, export
+from ganzoo.engine.parts import Images, Text
+from ganzoo.layers import GroupNormalization, SwitchedDropout
+from ganzoo.networks.unet import unet_generator
 
 LATENTS = np.random.default_rng(1).normal(size=(5, 8)).astype("float32")
 
@@ -27,15 +31,18 @@ for name in ("keras", "tf_keras", "ganzoo", "jax", "torch"):
 import numpy as np
 import tensorflow as tf
 
-folder, latents, output = sys.argv[1:]
+folder, inputs, output = sys.argv[1:]
 generator = tf.saved_model.load(folder).signatures["serving_default"]
-(argument,) = generator.structured_input_signature[1].values()
-assert (argument.name, argument.dtype, argument.shape.as_list()) == ("latents", tf.float32, [None, 8]), argument
-images = generator.structured_outputs["images"]
-assert (list(generator.structured_outputs), images.dtype) == (["images"], tf.float32)
-assert images.shape.as_list() == [None, 16, 16, 3], images
-latents = np.load(latents)
-np.save(output, np.concatenate([generator(latents=tf.constant(z))["images"] for z in (latents[:1], latents[1:])]))
+taken = generator.structured_input_signature[1].values()
+print(sorted((each.name, each.dtype.name, *each.shape.as_list()) for each in taken))
+print([(name, each.dtype.name, *each.shape.as_list()) for name, each in generator.structured_outputs.items()])
+graph = generator.graph.as_graph_def()
+nodes = [*graph.node, *(node for body in graph.library.function for node in body.node_def)]
+assert not [node.op for node in nodes if "Random" in node.op]
+with np.load(inputs) as inputs:
+    inputs = dict(inputs)
+halves = [{name: tf.constant(x[rows]) for name, x in inputs.items()} for rows in (slice(1), slice(1, None))]
+np.save(output, np.concatenate([generator(**half)["images"] for half in halves]))
 """
 
 CUSTOM = """
@@ -65,7 +72,7 @@ def wave(x):
 def scramble(model, seed=0):
     """Other weights than a fresh network has, in BatchNorm's statistics too: a mistake must show."""
     rng = np.random.default_rng(seed)
-    for variable in model.generator_ema.weights:
+    for variable in [v for each in model.generators() for v in model.average_of(each).weights]:
         noise = rng.normal(size=variable.shape)
         variable.assign(np.exp(noise / 4) if variable.path.endswith("variance") else noise / 3)
 
@@ -101,15 +108,23 @@ def second_process(monkeypatch, tmp_path):
     return replace
 
 
-def test_k21_plain_tensorflow_draws_the_same_images(exported, tmp_path):
-    model, path = exported
-    np.save(tmp_path / "latents.npy", LATENTS)
-    command = [sys.executable, "-c", PLAIN_TENSORFLOW, path, tmp_path / "latents.npy", tmp_path / "images.npy"]
+def serve(path, folder, **inputs):
+    """(what the file takes, what it gives, its images), by TensorFlow alone."""
+    np.savez(folder / "inputs.npz", **inputs)
+    command = [sys.executable, "-c", PLAIN_TENSORFLOW, path, folder / "inputs.npz", folder / "images.npy"]
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     environment |= {"CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    images = np.load(tmp_path / "images.npy")
+    taken, given = map(ast.literal_eval, done.stdout.splitlines())
+    return taken, given, np.load(folder / "images.npy")
+
+
+def test_k21_plain_tensorflow_draws_the_same_images(exported, tmp_path):
+    model, path = exported
+    taken, given, images = serve(path, tmp_path, latents=LATENTS)
+    assert taken == [("latents", "float32", None, 8)]
+    assert given == [("images", "float32", None, 16, 16, 3)]
     expected = model.predict(LATENTS, verbose=0)
     assert expected.std() > 0.1
     np.testing.assert_allclose(images, expected, atol=TOLERANCE)
@@ -200,11 +215,193 @@ def test_a_layer_that_its_config_does_not_rebuild_is_refused(tmp_path):
         export(model_of(small_generator(Forgetful(3.0))), tmp_path / "x")
 
 
-def test_a_generator_of_more_than_latents_is_refused(tmp_path):
-    inputs = [keras.Input((8,), name="latents"), keras.Input((3,), name="labels")]
+# Families
+
+
+def discriminator_of(shape, name):
+    return keras.Sequential([keras.Input(shape, name=name), keras.layers.Conv2D(1, 1, name="logits")], name="d")
+
+
+class Translating(ganzoo.GAN):
+    """A source to a target; losses are not looked at here."""
+
+    def __init__(self, generator, source, target, **data):
+        shape = generator.output_shape[1:]
+        parts = {"source": Images(source), **data, "target": Images(target)}
+        super().__init__(generator, discriminator_of(shape, "target"), data=parts)
+
+
+def test_a_conditional_generator_is_served_by_plain_tensorflow(tmp_path):
+    model = ganzoo.CGAN(image_shape=(16, 16, 1), num_classes=5, latent_dim=8, width=4, seed=0)
+    scramble(model)
+    model.export(tmp_path / "cgan", verbose=False)
+    labels = np.array([4, 0, 1, 4, 2], "int32")
+    taken, given, images = serve(tmp_path / "cgan", tmp_path, latents=LATENTS, labels=labels)
+    assert taken == [("labels", "int32", None), ("latents", "float32", None, 8)]
+    assert given == [("images", "float32", None, 16, 16, 1)]
+    expected = model.predict({"latents": LATENTS, "labels": labels}, verbose=0)
+    others = model.predict({"latents": LATENTS, "labels": labels[::-1]}, verbose=0)
+    assert np.abs(expected - others).max() > 100 * TOLERANCE  # the label counts
+    np.testing.assert_allclose(images, expected, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("normalization", ["instance", "batch"])
+def test_k50_a_unet_is_exported_with_its_dropout_off(normalization, tmp_path):
+    network = unet_generator((64, 64, 1), 3, width=2, normalization=normalization)
+    model = Translating(network, (64, 64, 1), (64, 64, 3))
+    scramble(model)
+    source = model.data["source"].examples(3, seed=5)
+    before = model.predict({"source": source}, verbose=0)
+    path = model.export(tmp_path / "unet", verbose=False)
+    again = model.predict({"source": source}, verbose=0)
+    assert np.abs(again - before).max() > 10 * TOLERANCE  # still on in the model
+    taken, given, images = serve(path, tmp_path, source=source / np.float32(127.5) - 1)
+    assert taken == [("source", "float32", None, 64, 64, 1)]
+    assert given == [("images", "float32", None, 64, 64, 3)]
+    for layer in model.generator_ema.layers:
+        if isinstance(layer, SwitchedDropout):
+            layer.kept_on = False
+    drawn = model.generate(source=source)
+    assert drawn.std() > 10 and np.abs(model.generate(source=source[::-1])[::-1] - drawn).max() == 0
+    np.testing.assert_allclose((images + 1) * 127.5, drawn, atol=0.51)
+
+
+def test_an_export_leaves_what_predict_has_compiled(tmp_path, second_process):
+    """The switches are back, and neither the file's value nor the model's is caught in a compiled function."""
+    source = keras.Input((8,), name="latents")
+    inner = keras.Sequential([keras.Input((8,)), SwitchedDropout(0.5, name="inner")], name="block")
+    model = model_of(keras.Model(source, inner(source)))
+    ones = np.ones((4, 8), "float32")
+    second_process(GOOD.replace("numpy.zeros((8, 2))", "numpy.load(folder / 'arrays.npz')['0/latents']"))
+    for value in (True, False):
+        inner.get_layer("inner").kept_on, model.generator_ema.predict_function = value, None
+        export(model, tmp_path / str(value), verbose=False)  # equal to the latents: what was expected had it off
+        assert inner.get_layer("inner").kept_on is value
+        assert (model.generator_ema.predict_on_batch(ones) == 1).all() != value
+
+
+def any_size():
+    source, mask = keras.Input((None, None, 3), name="source"), keras.Input((None, None, 1), name="mask")
+    words, style = keras.Input((4,), dtype="int32", name="captions"), keras.Input((6,), name="style")
+    x = keras.layers.Concatenate(name="both")([source, mask])
+    x = ganzoo.layers.Conv2D(4, 3, 2, "same", name="down")(x)
+    x = GroupNormalization(groups=-1, name="norm")(x)
+    read = keras.layers.GlobalAveragePooling1D(name="mean")(keras.layers.Embedding(5, 4, name="words")(words))
+    scale = keras.layers.Dense(4, name="scale")(keras.layers.Concatenate(name="told")([read, style]))
+    x = keras.layers.Multiply(name="scaled")([x, keras.layers.Reshape((1, 1, 4), name="map")(scale)])
+    x = ganzoo.layers.Conv2DTranspose(2, 4, 2, "same", activation="tanh", name="up")(x)
+    return keras.Model([words, source, style, mask], x, name="generator")
+
+
+class AnySize(Translating):
+    def latents(self, num):
+        return {"style": self.noise("normal", (num, 6))}
+
+
+def test_every_kind_of_part_at_any_size(tmp_path):
+    captions = Text(["red", "blue", "heart"], length=4)
+    open_size = (None, None, 3)
+    model = AnySize(any_size(), open_size, (None, None, 2), mask=Images((None, None, 1)), captions=captions)
+    scramble(model)
+    path = model.export(tmp_path / "any", verbose=False)  # raises where the examples of 64x64 or 64x128 differ
+    rng = np.random.default_rng(0)
+    sources, masks = (rng.integers(0, 256, (3, 20, 36, c), "uint8") for c in (3, 1))
+    told = {"captions": captions.check(["red heart", "blue", ""], "captions"), "style": LATENTS[:3, :6]}
+    pixels = {"source": sources / np.float32(127.5) - 1, "mask": masks / np.float32(127.5) - 1}
+    taken, given, images = serve(path, tmp_path, **pixels, **told)
+    assert taken == [
+        ("captions", "int32", None, 4),
+        ("mask", "float32", None, None, None, 1),
+        ("source", "float32", None, None, None, 3),
+        ("style", "float32", None, 6),
+    ]
+    assert given == [("images", "float32", None, None, None, 2)]
+    expected = model.predict({"source": sources, "mask": masks, **told}, verbose=0)
+    assert images.shape == (3, 20, 36, 2) and expected.std() > 0.1
+    np.testing.assert_allclose(images, expected, atol=TOLERANCE)
+
+
+class Both(ganzoo.GAN):
+    """Two domains and a generator of each, the second to the first domain."""
+
+    def __init__(self):
+        def generator(name, shift):
+            source = keras.Input((4, 4, 1), name=name)
+            return keras.Model(source, keras.layers.Dense(1, bias_initializer=shift, name=f"from_{name}")(source))
+
+        data = {"a": Images((4, 4, 1)), "b": Images((4, 4, 1))}
+        super().__init__(lambda: generator("a", "zeros"), discriminator_of((4, 4, 1), "b"), data=data)
+        self.back = self.make_network(lambda: generator("b", "ones"), "back", average=True)
+
+    def generators(self):
+        return [self.generator, self.back]
+
+
+def test_of_several_generators_one_is_named(tmp_path):
+    model = Both()
+    for of in (None, "c", "latents"):
+        with pytest.raises(ValueError, match=rf"several generators.*of='a' or of='b'\)\. Received: of={of!r}"):
+            model.export(tmp_path / "x", of=of)
+    assert not any(tmp_path.iterdir())
+    model.back_ema.set_weights([np.array([[0.5]]), np.array([0.25])])
+    path = model.export(tmp_path / "back", of="b", verbose=False)
+    source = np.random.default_rng(0).uniform(-1, 1, (3, 4, 4, 1)).astype("float32")
+    taken, _, images = serve(path, tmp_path, b=source)
+    assert taken == [("b", "float32", None, 4, 4, 1)]
+    np.testing.assert_allclose(images, source / 2 + 0.25, atol=1e-6)
+
+
+def test_of_one_generator_none_need_be_named(tmp_path):
+    with pytest.raises(ValueError, match=r"one generator.*leave `of` out\. Received: of='b'"):
+        export(model_of(small_generator()), tmp_path / "x", of="b")
+
+
+def test_latents_of_several_names_without_a_model_of_their_own(tmp_path):
+    inputs = [keras.Input((8,), name="latents"), keras.Input((3,), name="codes")]
     network = keras.Model(inputs, keras.layers.Concatenate()(inputs))
-    with pytest.raises(ValueError, match=r"latents alone.*labels"):
-        export(model_of(network), tmp_path / "x")
+    export(model_of(network), tmp_path / "x", verbose=False)
+    assert (tmp_path / "x" / "saved_model.pb").is_file()
+
+
+def test_an_input_that_nothing_is_named_after_is_refused(tmp_path):
+    model = AnySize(any_size(), (None, None, 3), (None, None, 2), mask=Images((None, None, 1)))
+    with pytest.raises(ValueError, match=r"takes 'captions', which is no part.*source, mask, target; latents style"):
+        model.export(tmp_path / "x")
+    assert not any(tmp_path.iterdir())
+
+
+class Restless(keras.layers.Layer):
+    """Draws from no generator of its own."""
+
+    def call(self, x):
+        return x + keras.random.normal((1, 8))
+
+
+class Block(keras.layers.Layer):
+    """Keeps dropout on in a layer inside of a layer."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.drop = keras.layers.Dropout(0.5, name="the_culprit")
+
+    def call(self, x):
+        return self.drop(x, training=True)
+
+
+def test_a_layer_that_draws_in_inference_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"random numbers.*SwitchedDropout.*Received: the layer 'the_culprit' \(Drop"):
+        export(model_of(small_generator(Block(name="block"))), tmp_path / "x")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="Keras refuses such a layer by itself on JAX")
+def test_a_random_operation_without_a_seed_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"random numbers in inference.*without keras\.random\.SeedGenerator"):
+        export(model_of(small_generator(Restless())), tmp_path / "x")
+    assert not any(tmp_path.iterdir())
+
+
+# Failures
 
 
 @pytest.mark.parametrize(
@@ -213,7 +410,7 @@ def test_a_generator_of_more_than_latents_is_refused(tmp_path):
         ("(folder / 'error.txt').write_text('OSError: disk full'); sys.exit(1)", "disk full"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
         (
-            "import numpy; (folder / 'saved_model').mkdir(); numpy.save(folder / 'images.npy', numpy.zeros((8, 2)))",
+            "import numpy; (folder / 'saved_model').mkdir(); numpy.savez(folder / 'images.npz', numpy.zeros((8, 2)))",
             "draws other images",
         ),
     ],
@@ -233,7 +430,7 @@ GOOD = """
 import numpy
 (folder / 'saved_model').mkdir()
 (folder / 'saved_model' / 'saved_model.pb').write_text('new')
-numpy.save(folder / 'images.npy', numpy.zeros((8, 2)))
+numpy.savez(folder / 'images.npz', numpy.zeros((8, 2)))
 """
 
 
@@ -274,9 +471,9 @@ def test_the_old_one_comes_back_when_the_last_move_fails(second_process, tmp_pat
 
 
 def test_the_second_process_reports_why_it_failed(tmp_path):
-    job = '{"config": {}, "objects": {"Mine": ["no_such_module", "Mine"]}, "latent_dim": 8}'
+    job = '{"config": {}, "objects": {"Mine": ["no_such_module", "Mine"]}, "signature": {}}'
     (tmp_path / "job.json").write_text(job)
-    np.savez(tmp_path / "arrays.npz", latents=LATENTS)
+    np.savez(tmp_path / "arrays.npz", **{"0/latents": LATENTS})
     with pytest.raises(ModuleNotFoundError):
         _second_process(str(tmp_path))
     assert "no_such_module" in (tmp_path / "error.txt").read_text()

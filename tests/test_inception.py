@@ -9,7 +9,7 @@ import torch
 from metric_references import torch_fidelity
 
 from ganzoo.metrics import inception
-from ganzoo.zoo import weights
+from ganzoo.zoo import download
 
 BLOCKS = [f"Mixed_{name}" for name in ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")]
 
@@ -71,9 +71,9 @@ def test_images_are_resized_as_by_the_reference(shape):
 def test_extractor_reads_the_published_format_and_refuses_another_file(reference, monkeypatch, tmp_path):
     path = tmp_path / "random.pth"
     torch.save(reference.state_dict(), path)
-    with pytest.raises(weights.WeightsError, match="inception"):
+    with pytest.raises(download.WeightsError, match="inception"):
         inception.Inception(path).network  # noqa: B018
-    described = weights.WeightsFile("inception", path.name, weights.sha256(path), path.stat().st_size)
+    described = download.WeightsFile("inception", path.name, download.sha256(path), path.stat().st_size)
     monkeypatch.setattr(inception, "WEIGHTS", described)
     extractor = inception.Inception(path, batch_size=2)
     assert extractor.id == f"inception-{described.sha256[:8]}"
@@ -87,5 +87,5 @@ def test_extractor_reads_the_published_format_and_refuses_another_file(reference
 def test_weights_that_cannot_be_had_are_a_clear_error(monkeypatch, tmp_path):
     monkeypatch.setenv("GANZOO_HOME", str(tmp_path))
     monkeypatch.setattr(inception, "URL", "http://127.0.0.1:9/inception.pth")
-    with pytest.raises(weights.WeightsError, match=r"127\.0\.0\.1"):
+    with pytest.raises(download.WeightsError, match=r"127\.0\.0\.1"):
         inception.Inception().network  # noqa: B018

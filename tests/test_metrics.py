@@ -21,7 +21,7 @@ import ganzoo
 from ganzoo import metrics
 from ganzoo.data.preprocessing import to_uint8
 from ganzoo.metrics import GaussianMoments, Reference, extractors, frechet_distance, kernel_distance, prdc, protocol
-from ganzoo.zoo import presets
+from ganzoo.zoo import presets, recipes
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -278,7 +278,7 @@ def test_extractor_refuses_images_that_are_not_as_stored(mnist):
 
 
 def test_extractor_with_other_weights_than_its_card_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(presets, "config_dir", lambda: tmp_path)
+    monkeypatch.setattr(recipes, "config_dir", lambda: tmp_path)
     (tmp_path / "extractors").mkdir()
     frozen = extractors.freeze(extractors.build_classifier((8, 8, 1), 3, (2, 2, 2, 2, 4)), "tiny")
     extractors.write_card(frozen, test_accuracy=0.5)

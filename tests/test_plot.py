@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import types
 
 import keras
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import ganzoo
 from ganzoo import plot
 
 pytestmark = pytest.mark.backend_free
@@ -59,9 +62,9 @@ def test_floats_are_rounded_to_the_nearest_step():
 @pytest.mark.parametrize(
     ("images", "problem"),
     [
-        (np.zeros((4, 8, 8), "uint8"), "height, width, 1 or 3"),
-        (np.zeros((4, 8, 8, 2), "uint8"), "height, width, 1 or 3"),
-        (np.zeros((0, 8, 8, 1), "uint8"), "height, width, 1 or 3"),
+        (np.zeros((4, 8, 8), "uint8"), "height, width, channels"),
+        (np.zeros((4, 8, 8, 0), "uint8"), "height, width, channels"),
+        (np.zeros((0, 8, 8, 1), "uint8"), "height, width, channels"),
         (np.full((4, 8, 8, 1), 200.0), r"\[-1, 1\]"),
         (np.full((4, 8, 8, 1), -2.0), r"\[-1, 1\]"),
         (np.zeros((4, 8, 8, 1), "int64"), "uint8 or float"),
@@ -70,6 +73,36 @@ def test_floats_are_rounded_to_the_nearest_step():
 def test_bad_images_are_refused(images, problem):
     with pytest.raises(ValueError, match=problem):
         plot.image_grid(images)
+
+
+def test_two_channels_are_red_and_green_and_of_many_the_first_three_are_seen():
+    images = np.random.default_rng(0).integers(256, size=(3, 4, 5, 7), dtype="uint8")
+    np.testing.assert_array_equal(plot.image_grid(images), plot.image_grid(images[..., :3]))
+    grid = plot.image_grid(images[..., :2], columns=3, padding=0)
+    np.testing.assert_array_equal(grid[..., :2], np.concatenate(list(images[..., :2]), axis=1))
+    assert grid.shape == (4, 15, 3) and not grid[..., 2].any()
+
+
+@pytest.mark.parametrize("background", [255, 100])
+def test_transparent_images_lie_on_the_background(background):
+    image = np.array([[[10, 200, 30, 0], [10, 200, 30, 255], [0, 100, 200, 51]]], "uint8")  # 51 is a fifth
+    grid = plot.image_grid(image[None], padding=1, background=background)
+    under = [np.rint(0.8 * background + 0.2 * value) for value in (0, 100, 200)]
+    assert grid.shape == (3, 5, 3) and (grid[0] == background).all()
+    np.testing.assert_array_equal(grid[1, 1:4], [[background] * 3, [10, 200, 30], under])
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA"), (5, "RGB")])
+def test_a_single_image_keeps_the_channels_that_a_png_can_have(tmp_path, channels, mode):
+    image = np.random.default_rng(0).integers(256, size=(4, 5, channels), dtype="uint8")
+    with Image.open(plot.save_png(tmp_path / "one.png", image)) as written:
+        assert written.mode == mode
+        np.testing.assert_array_equal(np.asarray(written).reshape(4, 5, -1), image[..., : len(mode)])
+
+
+def test_what_can_be_drawn():
+    assert all(plot.drawable(shape) for shape in [(8, 8, 1), (8, 8, 2), (8, 8, 12), (None, None, 3), (1,), (2,)])
+    assert not any(plot.drawable(shape) for shape in [(3,), (64, 2), (8, 8, 8, 1)])
 
 
 def test_bad_layouts_are_refused(tmp_path):
@@ -109,6 +142,18 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert (tmp_path / "sheet.png").read_text() == "old"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="has no harmless way to ask whether a process runs")
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = [f".epoch_0002.png.{ended.pid}", f".samples.gif.{ended.pid}", f".epoch_0003.png.{os.getpid()}"]
+    kept = [f".epoch_0002.png.{os.getppid()}", f".notes.txt.{ended.pid}", "epoch_0002.png", ".epoch_0002.png.old"]
+    for name in dead + kept:
+        (tmp_path / name).write_bytes(b"half")
+    plot.remove_leftovers(tmp_path, r"epoch_[0-9]+\.png|samples\.gif")
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
+
+
 def test_save_gif_keeps_frames_and_order(tmp_path):
     paths = [tmp_path / f"{i}.png" for i in range(5)]
     for index, path in enumerate(paths):
@@ -140,24 +185,91 @@ def test_slerp_keeps_to_the_sphere_and_its_ends():
     np.testing.assert_allclose(plot.slerp(start, 2 * start, 0.5), 1.5 * start, atol=1e-9)  # parallel: a line
 
 
+def remembering(kind, *args, **kwargs):
+    """A small model that draws nothing, and keeps what it was asked to draw from."""
+
+    class Remembering(kind):
+        def generate(self, n, seed=None, **inputs):
+            self.told = self._inputs_for(self._generator_of(inputs), n, seed, inputs)
+            return np.zeros((n, *self.image_shape), "uint8")
+
+        def predict(self, latents, verbose):
+            self.told = {"latents": latents}
+            return np.tanh(latents[:, :1, None, None]) * np.ones((1, *self.image_shape), "float32")
+
+    return Remembering(*args, **kwargs)
+
+
+def small_cgan():
+    return remembering(ganzoo.CGAN, (16, 16, 1), num_classes=5, latent_dim=4, width=2)
+
+
 def test_interpolate_goes_from_one_latent_to_the_other():
-    seen = []
-
-    def predict(latents, verbose):
-        seen.append(latents)
-        return np.tanh(latents).reshape(-1, 2, 2, 1)
-
-    model = types.SimpleNamespace(latent_dim=4, predict=predict)
+    model = remembering(ganzoo.DCGAN, (16, 16, 1), latent_dim=4, width=2)
     images = plot.interpolate(model, num_steps=5, num_paths=3, seed=7)
-    assert images.shape == (15, 2, 2, 1) and images.dtype == np.uint8
-    paths = seen[0].reshape(3, 5, 4)
+    assert images.shape == (15, 16, 16, 1) and images.dtype == np.uint8
+    paths = model.told["latents"].reshape(3, 5, 4)
     assert paths.dtype == np.float32
     start, end = np.random.default_rng(7).normal(size=(2, 3, 4))
     np.testing.assert_allclose(paths[:, 0], start, rtol=1e-6)
     np.testing.assert_allclose(paths[:, -1], end, rtol=1e-6)
     np.testing.assert_allclose(paths[:, 2], plot.slerp(start, end, 0.5), rtol=1e-5)
+    np.testing.assert_array_equal(
+        images[..., 0, 0, 0], plot.image_grid(np.tanh(model.told["latents"][:, :1, None, None]), 15, 0)[0, :, 0]
+    )
     with pytest.raises(ValueError, match="num_steps=1"):
         plot.interpolate(model, num_steps=1)
+    with pytest.raises(ValueError, match="knows no `labels`"):
+        plot.interpolate(model, labels=3)
+
+
+@pytest.mark.parametrize(("labels", "expected"), [(3, [3] * 8), ([3], [3] * 8), ([1, 4], [1] * 4 + [4] * 4)])
+def test_interpolate_holds_a_condition_along_a_path(labels, expected):
+    model = small_cgan()
+    assert plot.interpolate(model, num_steps=4, num_paths=2, seed=7, labels=labels).shape == (8, 16, 16, 1)
+    assert model.told["labels"].tolist() == expected
+    start, end = np.random.default_rng(7).normal(size=(2, 2, 4))
+    np.testing.assert_allclose(model.told["latents"].reshape(2, 4, 4)[:, 1], plot.slerp(start, end, 1 / 3), rtol=1e-5)
+
+
+def test_interpolate_must_be_told_the_conditions():
+    with pytest.raises(ValueError, match=r"generate\(..., labels=...\)"):
+        plot.interpolate(small_cgan())
+    with pytest.raises(ValueError, match=r"one for each of the 2\. Received: 3"):
+        plot.interpolate(small_cgan(), num_paths=2, labels=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"knows no `label`\. Did you mean 'labels'"):
+        plot.interpolate(small_cgan(), label=3)
+    with pytest.raises(ValueError, match="The path moves `latents`"):
+        plot.interpolate(small_cgan(), labels=3, latents=np.zeros(4))
+
+
+class InACube(ganzoo.CGAN):
+    """Its latents fill a cube, and have a further one beside them."""
+
+    def __init__(self):
+        inputs = {name: keras.Input((n,), name=name) for name, n in {"latents": 6, "codes": 3}.items()}
+        x = keras.layers.Concatenate()(list(inputs.values()))
+        images = keras.layers.Reshape((16, 16, 1))(keras.layers.Dense(256, "tanh")(x))
+        super().__init__((16, 16, 1), generator=keras.Model(inputs, images), width=2)
+
+    def latents(self, num, reach=1.0):
+        codes = self.noise("normal", (num, 3))
+        return {"codes": codes, "latents": reach * (2 * self.noise("uniform", (num, 6)) - 1)}
+
+
+def test_interpolate_follows_the_models_own_latents():
+    model = remembering(InACube)
+    plot.interpolate(model, num_steps=3, num_paths=2, seed=5)
+    drawn = model.seeded_latents(4, seed=5)
+    paths = model.told["latents"].reshape(2, 3, 6)
+    np.testing.assert_array_equal(paths[:, [0, 2]], drawn["latents"].reshape(2, 2, 6).swapaxes(0, 1))
+    np.testing.assert_allclose(paths[:, 1], (paths[:, 0] + paths[:, 2]) / 2, rtol=1e-5)  # straight, within the cube
+    np.testing.assert_array_equal(model.told["codes"], drawn["codes"][:2].repeat(3, axis=0))
+    plot.interpolate(model, num_steps=3, num_paths=2, seed=5, reach=0.5, codes=np.eye(3)[0])
+    np.testing.assert_allclose(model.told["latents"].reshape(2, 3, 6), paths / 2, rtol=1e-6)
+    np.testing.assert_array_equal(model.told["codes"], np.eye(3)[[0] * 6])
+    plot.interpolate(model, num_steps=3, num_paths=2, codes=np.eye(3)[:2])
+    np.testing.assert_array_equal(model.told["codes"], np.eye(3)[[0, 0, 0, 1, 1, 1]])
 
 
 def test_scatter_of_two_dimensions_and_of_one():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 
 import keras
@@ -11,12 +10,13 @@ from keras import ops
 
 from ganzoo.engine import backend, schedules  # noqa: F401 (its schedules are known to Keras, for saved models)
 from ganzoo.engine.before import adapt
+from ganzoo.engine.checks import check_names, check_networks
 from ganzoo.engine.drawing import Drawing, check_seed
 from ganzoo.engine.evaluating import Evaluating
 from ganzoo.engine.feed import make_feed
 from ganzoo.engine.naming import is_in_memory, named
 from ganzoo.engine.optimizer import PlayerOptimizers, deserialize, serialize
-from ganzoo.engine.parts import Part, default_data, input_names
+from ganzoo.engine.parts import Part, default_data
 from ganzoo.engine.resuming import OneTraining, resume
 from ganzoo.engine.saving import Saving
 from ganzoo.networks.making import Network, build, copy_of, fix_seeds, policy, refuse_activity_regularizers
@@ -80,7 +80,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         self.image_shape = tuple(self.generator.output_shape[1:])
         self.data = dict(data or default_data(self.image_shape))
         self.target = next((name for name in self.data if name not in self._names_of(self.generator)), "")
-        self.latent_dim = self._check_networks()
+        self.latent_dim = check_networks(self)
         self.plain = len(self.data) == 1 and len(self.generator.inputs) == 1
         # Scrambled, because Keras' torch backend adds seed and counter: neighbouring seeds would share their numbers.
         drawn = np.random.SeedSequence(int(np.random.randint(2**31 - 1)) if seed is None else seed).generate_state(2)
@@ -184,7 +184,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
             raise ValueError(f"No optimizer for {missing}: name it in compile, or in the variant's default_optimizers.")
         for name, network in self.networks.items():
             refuse_activity_regularizers(network, name)
-        self._check_names()
+        check_names(self)
         fix_seeds(self)  # of layers that belong to the model itself
         composite = PlayerOptimizers({player: chosen[player] for player in self.players()})
         composite.build_players({player: self.trainable_variables_of(player) for player in self.players()})
@@ -370,50 +370,6 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
 
     # Checks ----------------------------------------------------------------------------------------------------------
 
-    def _check_networks(self) -> int | None:
-        """Refuses networks that do not fit the data or one another; returns the length of a latent vector."""
-        if not self.target:
-            raise ValueError(
-                "The generator takes every part of the data, and none is left to draw: name its inputs otherwise. "
-                f"Received: a generator of {', '.join(self._names_of(self.generator))}"
-            )
-        drawn = [x for x, name in zip(self.generator.inputs, self._names_of(self.generator)) if name not in self.data]
-        vectors = [x for x in drawn if len(x.shape) == 2 and x.shape[-1]]
-        if drawn and not vectors and type(self).latents is Drawing.latents:
-            raise ValueError(
-                "The generator must take latents of shape (batch, latent_dim). "
-                f"Received: a generator with input shape {self.generator.input_shape}"
-            )
-        taken = [tuple(x.shape[1:]) for x in self.discriminator.inputs]  # images, and perhaps something beside them
-        if not any(_fits(shape, self.image_shape) for shape in taken):
-            raise ValueError(
-                "The discriminator must take the images that the generator makes. Received: a generator of "
-                f"{self.image_shape} and a discriminator for {' and '.join(map(str, taken))}"
-            )
-        if not _fits(self.data[self.target].shape, self.image_shape):
-            raise ValueError(
-                f"The generator must draw `{self.target}`, {self.data[self.target].shape}: the first part of the data "
-                f"that it does not take. Received: a generator of {self.image_shape}"
-            )
-        first = next((x for x in vectors if x.name == "latents"), vectors[0] if vectors else None)
-        return None if first is None else int(first.shape[-1])
-
-    def _check_names(self) -> None:
-        """Refuses networks with inputs that are named after nothing."""
-        networks = [*self.generators(), self.discriminator]
-        if all({x.name for x in network.inputs} <= {*self.data, "latents"} for network in networks):
-            return
-        drawn = self.seeded_latents(1, seed=0)
-        latents = drawn if isinstance(drawn, dict) else {"latents": drawn}
-        known = [*self.data, *latents]
-        for network, default in ((self.generator, "latents"), (self.discriminator, self.target)):
-            for name in input_names(network, default, known):
-                if name not in known and (close := difflib.get_close_matches(name, known, n=1)):
-                    raise ValueError(
-                        f"An input of the {network.name} is named {name!r}, which is no part of the data. Did you mean "
-                        f"{close[0]!r}? Received: data of {', '.join(self.data)}; latents {', '.join(latents) or None}"
-                    )
-
     def _objective(self, loss_fn: Callable, player: str, variables: list) -> Callable:
         """What a player minimises: its loss and the regularizers of its weights."""
 
@@ -431,6 +387,14 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
 
         return objective
 
+    def _write(self, updates, own) -> None:
+        networks = [network for each in self.players().values() for network in each]
+        mine = {id(v) for network in own for v in network.weights}  # of layers shared with another player's too
+        other = {id(v) for network in networks for v in network.weights} - mine
+        for variable, value in updates:
+            if id(variable) not in other:
+                variable.assign(value)
+
     def _average(self) -> None:
         step = ops.cast(self.optimizer.iterations, "float32")
         decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
@@ -438,8 +402,3 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
             for mean, new in zip(average.weights, self.networks[name].weights):
                 keep = ops.cast(decay, mean.dtype)
                 mean.assign(new.value + keep * (mean.value - new.value))
-
-
-def _fits(shape: tuple, image_shape: tuple) -> bool:
-    """Whether the shapes are the same where both are known."""
-    return len(shape) == len(image_shape) and all(None in (a, b) or a == b for a, b in zip(shape, image_shape))

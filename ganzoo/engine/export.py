@@ -205,7 +205,9 @@ def _batches(inputs: Mapping[str, _Input]) -> list[dict[str, np.ndarray]]:
     batches = [{name: given.examples for name, given in inputs.items()}]
     free = {name: [i for i, n in enumerate(given.shape, 1) if n is None] for name, given in inputs.items()}
     if any(free.values()):
-        wide = {name: np.concatenate([x, x[::-1]], free[name][-1]) if free[name] else x for name, x in batches[0].items()}
+        wide = {
+            name: np.concatenate([x, x[::-1]], free[name][-1]) if free[name] else x for name, x in batches[0].items()
+        }
         batches.append(wide)
     return batches
 
@@ -305,8 +307,17 @@ def _expected(generator: keras.Model, config: dict, weights: list[np.ndarray], b
     if not np.isfinite(live).all():
         raise ValueError(f"The generator gives NaN or infinity: its training diverged. Received: {generator.name=}")
     with keras.device("cpu"):
-        rebuilt = _rebuilt_here(generator.name, config, weights, batches[0])
-        images = _drawn_twice(rebuilt, batches[0])
+        try:
+            rebuilt = _rebuild(config, dict(_custom_objects(config)), weights, batches[0])
+            seeds = _seeds(rebuilt)
+            images = _draw(rebuilt, batches[0])
+        except Exception as error:
+            raise ValueError(
+                "The generator cannot be rebuilt from its config: custom layers need get_config() with every argument "
+                "of their constructor, custom functions @keras.saving.register_keras_serializable(). "
+                f"Received: generator={generator.name!r}, error={_reason(error)}"
+            ) from error
+        _refuse_random(rebuilt, seeds, images, _draw(rebuilt, batches[0]))
         rest = [_draw(rebuilt, batch) for batch in batches[1:]]
     difference = float(np.abs(live - images).mean())
     if difference > ROUNDING:
@@ -317,36 +328,32 @@ def _expected(generator: keras.Model, config: dict, weights: list[np.ndarray], b
     return [images, *rest]
 
 
-def _rebuilt_here(name: str, config: dict, weights: list[np.ndarray], batch: dict) -> keras.Model:
-    """The generator through its config, in this process, where an error can still be explained."""
-    try:
-        rebuilt = _rebuild(config, dict(_custom_objects(config)), weights, batch)
-        _draw(rebuilt, batch)
-        return rebuilt
-    except Exception as error:
-        raise ValueError(
-            "The generator cannot be rebuilt from its config: custom layers need get_config() with every argument of "
-            "their constructor, custom functions @keras.saving.register_keras_serializable(). "
-            f"Received: generator={name!r}, error={_reason(error)}"
-        ) from error
-
-
-def _drawn_twice(generator: keras.Model, batch: dict[str, np.ndarray]) -> np.ndarray:
-    """The images of a batch, from a generator that draws no random numbers for them.
-
-    Raises:
-        ValueError: a layer does.
-    """
+def _seeds(layer: keras.layers.Layer) -> dict[int, tuple[int, ...]]:
+    """The states of all random generators inside of a layer: they move when it draws random numbers."""
     from ganzoo.networks.making import fix_seeds, seed_states  # beside this module in the order of imports
 
-    fix_seeds(generator)  # on torch too the state of a layer that draws moves
-    before = {id(v): keras.ops.convert_to_numpy(v) for v in seed_states(generator)}
-    first, second = _draw(generator, batch), _draw(generator, batch)
-    moved = {id(v) for v in seed_states(generator) if (keras.ops.convert_to_numpy(v) != before[id(v)]).any()}
-    layers = [layer for layer in generator._flatten_layers() if moved & {id(v) for v in seed_states(layer)}]
-    inside = {id(each) for layer in layers for each in layer._flatten_layers(include_self=False)}
-    innermost = [layer for layer in layers if not inside & {id(each) for each in layers} - {id(layer)}]
-    raise NotImplementedError
+    fix_seeds(layer)  # else those of Keras' dropout do not move on torch
+    return {id(state): tuple(keras.ops.convert_to_numpy(state)) for state in seed_states(layer)}
+
+
+def _refuse_random(generator: keras.Model, before: dict, first: np.ndarray, second: np.ndarray) -> None:
+    """Raises a ValueError, with the layer's name, for a generator that draws random numbers for its images."""
+
+    def drew(layer: keras.layers.Layer) -> bool:
+        return any(before[key] != state for key, state in _seeds(layer).items())
+
+    layers = [layer for layer in generator._flatten_layers() if drew(layer)]
+    innermost = [each for each in layers if not any(map(drew, each._flatten_layers(include_self=False)))]
+    if not layers and np.abs(first - second).max() <= TOLERANCE:
+        return
+    names = ", ".join(f"{layer.name!r} ({type(layer).__name__})" for layer in innermost)
+    raise ValueError(
+        "The generator draws random numbers in inference, and a file gives equal images for equal inputs. Let the "
+        "layer draw in training alone (`if training:`), make its noise an input that the model's `latents` draw, or "
+        "use ganzoo.layers.SwitchedDropout, which is switched off in the file. "
+        f"Received: the layer {names or 'of a random operation without keras.random.SeedGenerator'} "
+        f"of {generator.name!r}"
+    )
 
 
 def _write(folder: Path, job: dict, weights: list[np.ndarray], batches: list[dict], expected: list) -> float:
@@ -418,7 +425,20 @@ def _write_saved_model(folder: Path) -> None:
 
 
 def _arrays(path: Path) -> tuple[list[np.ndarray], list[dict[str, np.ndarray]]]:
-    """The weights, and the batches by name."""
-    weights, batches = [], []
+    """The weights, and the batches by name, as `_write` put them there."""
+    weights: list[np.ndarray] = []
+    batches: dict[str, dict[str, np.ndarray]] = {}
     with np.load(path) as arrays:
-        ...
+        for key in arrays.files:
+            number, _, name = key.partition("/")
+            if name:
+                batches.setdefault(number, {})[name] = arrays[key]
+            else:
+                weights.append(arrays[key])
+    return weights, list(batches.values())
+
+
+def _in_two(signature: Any, batch: Mapping[str, np.ndarray], as_tensor: Any) -> np.ndarray:
+    """The images of a batch, drawn by the file as a batch of 1 and one of 7."""
+    parts = [{name: as_tensor(x[rows]) for name, x in batch.items()} for rows in (slice(1), slice(1, None))]
+    return np.concatenate([signature(**part)["images"].numpy() for part in parts])

@@ -63,11 +63,14 @@ class GAN(BaseGAN):
             dict from player to its loss.
         """
         d_losses = [self.update_discriminator(real, training) for real in reals]
-        real = reals[-1]
-        g_loss = self.minimize(
-            lambda: self.generator_loss(real, self.fake(real, training), training), "generator", training
-        )
-        return {"discriminator": sum(d_losses) / len(d_losses), "generator": g_loss}
+
+        def g_loss():
+            return self.generator_loss(reals[-1], self.fake(reals[-1], training), training)
+
+        return {
+            "discriminator": sum(d_losses) / len(d_losses),
+            "generator": self.minimize(g_loss, "generator", training),
+        }
 
     def update_discriminator(self, real, training: bool):
         """One update of the discriminator on one batch of real and as many generated images; returns its loss."""
@@ -127,18 +130,8 @@ class GAN(BaseGAN):
         self._write(updates, own=())
         return result
 
-    def _write(self, updates, own) -> None:
-        networks = [network for each in self.players().values() for network in each]
-        mine = {id(v) for network in own for v in network.weights}  # of layers shared with another player's too
-        other = {id(v) for network in networks for v in network.weights} - mine
-        for variable, value in updates:
-            if id(variable) not in other:
-                variable.assign(value)
-
-    # The step, called by the backend's train_step and test_step ------------------------------------------------------
-
     def training_logs(self, data) -> dict:
-        """One whole training step on a batch as Keras hands it over; returns the logs."""
+        """One whole training step, called by the backend's `train_step` with what Keras gives it; returns the logs."""
         losses = self.update(self._reals(data, training=True), training=True)
         self.optimizer.iterations.assign_add(1)
         with backend.no_gradient():

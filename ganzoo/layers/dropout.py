@@ -66,5 +66,12 @@ class SwitchedDropout(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    @staticmethod
+    def switch(network: keras.Model, kept_on: bool) -> None:
+        """Switches every such layer of a network on or off."""
+        for layer in network._flatten_layers():
+            if isinstance(layer, SwitchedDropout):
+                layer.kept_on = bool(kept_on)
+
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "kept_on": self.kept_on, "seed": self._seed}

@@ -19,15 +19,15 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ganzoo.data.sources import progress
+from ganzoo.data.progress import progress
 from ganzoo.engine import backend
 from ganzoo.metrics.checks import checked_images
-from ganzoo.zoo import weights
+from ganzoo.zoo import download
 
 __all__ = ["Inception", "build_inception"]
 
 SIZE = 299
-WEIGHTS = weights.WeightsFile(
+WEIGHTS = download.WeightsFile(
     "inception",
     "pt_inception-2015-12-05-6726825d.pth",
     sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
@@ -98,7 +98,7 @@ class Inception:
     @functools.cached_property
     def network(self) -> keras.Model:
         network = build_inception()
-        load_state(network, backend.read_torch_file(weights.locate(WEIGHTS, self.source or URL)))
+        load_state(network, backend.read_torch_file(download.locate(WEIGHTS, self.source or URL)))
         return network
 
     def features(self, images: np.ndarray) -> np.ndarray:

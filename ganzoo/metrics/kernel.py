@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganzoo.data.sources import progress
+from ganzoo.data.progress import progress
 from ganzoo.metrics.checks import checked_pair
 
 __all__ = ["kernel_distance"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ganzoo.data.sources import progress
+from ganzoo.data.progress import progress
 from ganzoo.metrics.checks import checked_count, checked_pair
 
 __all__ = ["authenticity", "nearest_neighbours", "prdc"]

@@ -22,34 +22,28 @@ __all__ = ["Pix2Pix"]
 class Pix2Pix(GAN):
     """A U-Net draws the target of a source; a discriminator of patches sees both, and L1 keeps the drawing near.
 
-    ``G* = arg min_G max_D E[log D(x, y)] + E[log(1 - D(x, G(x)))] + lambda E[|y - G(x)|]`` (eq. 4).
+    ``arg min_G max_D E[log D(x, y)] + E[log(1 - D(x, G(x)))] + lambda E[|y - G(x)|]`` (eq. 4).
 
     Args:
-        source_shape: (height, width, channels); height and width are multiples of 32, at least 64.
-        target_shape: of the same height and width.
+        source_shape, target_shape: (height, width, channels); one size, multiples of 32 and at least 64.
         width: int, channels of the first layer of either network.
         max_width: int, the most channels of a layer of the generator; by default 8 * width.
         discriminator_width: int, in place of `width` for the discriminator.
         l1_weight: float, lambda of eq. 4.
-        enlarge: float, random jitter in training: pairs are enlarged so many times, and a window of the old size is
-            cut out at random, the same of both images. 1 leaves it out.
+        enlarge: float, pairs are enlarged so many times in training, and cut back to size at random; 1: not.
         flip: bool, whether half of the pairs are mirrored in training.
         dropout: float in [0, 1), in three layers of the decoder: the only noise of the generator.
-        dropout_at_test: bool, whether `generate` and `predict` keep the dropout on, as in the paper: each seed then
-            draws another image of a source. Off, an image depends on its source alone. Also an attribute, to be set.
+        dropout_at_test: bool, also an attribute to be set: whether dropout stays on in `generate`, as in the paper, so
+            that each seed draws another image of a source.
         generator: your own network instead, from an input named "source" to images.
         discriminator: likewise, from inputs named "source" and "target" to logits.
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
-
-    Raises:
-        ValueError: shapes that the networks do not allow.
 
     Example:
 
         >>> model = ganzoo.Pix2Pix(source_shape=(128, 128, 1), target_shape=(128, 128, 3))
         >>> model.fit(ganzoo.data.edges(pictures), pictures, batch_size=1, epochs=100)
-        >>> model.generate(source=drawings).shape
-        (4, 128, 128, 3)
+        >>> drawn = model.generate(source=drawings)            # uint8 (n, 128, 128, 3)
 
     Reference:
         Isola et al. 2017, arXiv:1611.07004, eq. 4, section 3 and appendix 6 (lambda 100, batches of 1, Adam 2e-4, .5).
@@ -81,23 +75,18 @@ class Pix2Pix(GAN):
         **kwargs,
     ):
         source_shape, target_shape = as_image_shape(source_shape), as_image_shape(target_shape)
-        if source_shape[:2] != target_shape[:2]:
-            raise ValueError(
-                "A U-Net draws images of its source's size: resize one of the two (ganzoo.data.resize). "
-                f"Received: source_shape={source_shape}, target_shape={target_shape}"
-            )
         shapes = {"source": source_shape, "target": target_shape}
         draw = partial(unet_generator, source_shape, target_shape[-1], width, dropout, "instance", max_width)
         super().__init__(
             generator or draw,
-            discriminator or partial(patchgan_discriminator, shapes, discriminator_width or width),
+            discriminator or partial(patchgan_discriminator, shapes, discriminator_width or width),  # of one size
             data={name: Images(shape) for name, shape in shapes.items()},
             **kwargs,
         )
         self.l1_weight, self.enlarge, self.flip = float(l1_weight), enlarge, flip
-        self.arguments = {**{f"{name}_shape": shape for name, shape in shapes.items()}, "width": width}
+        self.arguments = {"source_shape": source_shape, "target_shape": target_shape, "width": width, "flip": flip}
         self.arguments |= {"max_width": max_width, "discriminator_width": discriminator_width, "dropout": dropout}
-        self.arguments |= {"l1_weight": l1_weight, "enlarge": enlarge, "flip": flip}
+        self.arguments |= {"l1_weight": l1_weight, "enlarge": enlarge}
         self.dropout_at_test = dropout_at_test
 
     @property
@@ -109,9 +98,7 @@ class Pix2Pix(GAN):
     def dropout_at_test(self, kept_on: bool):
         self.arguments["dropout_at_test"] = bool(kept_on)
         for network in (self.generator, self.generator_ema):
-            for layer in network._flatten_layers():
-                if isinstance(layer, SwitchedDropout):
-                    layer.kept_on = bool(kept_on)
+            SwitchedDropout.switch(network, kept_on)
         self.predict_function = self.test_function = None  # compiled with the switch as it was
 
     def prepare(self, real, training):
@@ -127,8 +114,7 @@ class Pix2Pix(GAN):
         return adversarial + self.l1_weight * self.l1(real, fake)  # eq. 4
 
     def l1(self, real, fake):
-        """Mean absolute difference of drawn and true targets, in units of [-1, 1] (eq. 3)."""
-        return ops.mean(ops.abs(real["target"] - fake["target"]))
+        return ops.mean(ops.abs(real["target"] - fake["target"]))  # eq. 3, in units of [-1, 1]
 
     def evaluate_batch(self, real):
         return {**super().evaluate_batch(real), "l1": self.l1(real, self.fake(real, training=False))}

@@ -10,37 +10,47 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganzoo import metrics, plot
+from ganzoo.engine.parts import Images, Labels
 from ganzoo.zoo import presets, training, weights
-from ganzoo.zoo.presets import Card, Golden, Recipe
+from ganzoo.zoo.reading import read_parts
+from ganzoo.zoo.recipes import Card, Golden, Recipe
 
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
-MAX_BYTES, MAX_TOTAL_BYTES = 1_500_000, 25_000_000  # of one preset's weights, and of all that the package carries
-MAX_HALF_PRECISION_ERROR = 2.0  # grey levels, mean over all pixels of NUM_COMPARED images
-NUM_COMPARED, NUM_GOLDEN, NUM_SHEET, SEED = 256, 4, 64, 0
+# Of one preset's weights: of small grey images, of small ones in colour, of larger or translated ones; of all weights
+# and extractors that the package carries.
+MAX_BYTES, MAX_TOTAL_BYTES = (1_500_000, 4_000_000, 6_000_000), 96_000_000
+MAX_HALF_PRECISION_ERROR = 2.0  # grey levels, mean over all pixels of the images compared
+NUM_COMPARED, PIXELS_COMPARED = 256, 1_000_000  # images; fewer where they are large
+NUM_GOLDEN, NUM_SHEET, SEED = 4, 64, 0
 
 
 README_COLUMNS = ("frechet_distance", "precision", "recall", "coverage")
 
 
-def publish(folder: str | Path, preset: str) -> Card:
+def publish(folder: str | Path, preset: str, data_dir: str | Path | None = None) -> Card:
     """Publishes a finished training as a preset: writes its weights, its card and its sample sheet to `zoo_configs`.
 
     The weights file is in half precision; the card's golden images and the sheet are drawn with it as it will be
     loaded, in float32. What was published before is replaced, the card last.
 
+    Of a data set that may not be redistributed (`dataset.shown: false` in the recipe) no pixel enters the project:
+    where the generator must be told an image, golden images and the sheet are drawn for examples made of a seed.
+
     Args:
         folder: The folder of a finished training (`ganzoo.train`).
         preset: The preset that was trained.
+        data_dir: Folder with the data set's original files, for the sheet of a preset that draws images of images.
 
     Returns:
         The card, without numbers yet: `measure` adds them.
 
     Raises:
         ValueError: The training is not finished, or not of this preset's recipe as it stands; the weights are over
-            1.5 MB, or all weights together over 25 MB; or 256 images drawn in half precision are on average more
-            than 2 grey levels away from those in float32. Nothing is written then.
+            their limit (1.5 MB for small grey images, 4 MB for small ones in colour, 6 MB for others), or all weights
+            together over 96 MB; or images drawn in half precision are on average more than 2 grey levels away from
+            those in float32. Nothing is written then.
 
     Example:
 
@@ -57,11 +67,11 @@ def publish(folder: str | Path, preset: str) -> Card:
     beside = final.with_name(f".{final.name}.part")
     try:
         model, error = _halved(recipe, folder / training.WEIGHTS, beside)
-        _check_size(beside, final)
+        _check_size(beside, final, model)
         card = _card(preset, recipe, record, beside, model, error)
         sheet = final.parent.parent / "samples" / f"{preset}.png"
         sheet.parent.mkdir(exist_ok=True)
-        plot.save_png(sheet, model.generate(NUM_SHEET, seed=SEED))
+        plot.save_png(sheet, plot.sample_sheet(model, NUM_SHEET, SEED, data=_shown(recipe, model, data_dir)))
         os.replace(beside, final)
     finally:
         beside.unlink(missing_ok=True)
@@ -88,15 +98,17 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
     card = presets.read_card(preset)
     if card is None:
         raise ValueError(f"Publish the preset before it is measured. Received: preset={preset!r}")
-    best = None
+    best, recipe = None, presets.read_recipe(preset)
     if folder is not None:
-        recipe, record = presets.read_recipe(preset), training.read_record(folder)
+        record = training.read_record(folder)
         _check_record(record, preset, recipe, Path(folder))
         origin = {key: record[key] for key in ("commit", "steps", "trained_at")}
         if origin != {key: getattr(card, key) for key in origin}:
             raise ValueError(f"The preset was published from another training than that in {folder}: {origin}")
         best = record.get("best")
-    numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": "extended", **options}))}
+    watched = recipe.dataset.name in metrics.extractor_names()
+    protocol = "extended" if watched else "paired"
+    numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": protocol, **options}))}
     if best is not None:
         model = presets.build(recipe, dtype="float32")
         weights.load_weights(model, Path(str(folder)) / training.BEST)
@@ -162,10 +174,10 @@ def _halved(recipe: Recipe, trained: Path, path: Path) -> tuple[GAN, float]:
     """Writes the weights in half precision to `path`; returns the model that loads them and how far off it draws."""
     model = presets.build(recipe, dtype="float32")
     weights.load_weights(model, trained)
-    exact = model.generate(NUM_COMPARED, seed=SEED)
+    exact = _compared(model)
     weights.save_weights(model, path, half=True)
     weights.load_weights(model, path)
-    error = float(np.mean(np.abs(model.generate(NUM_COMPARED, seed=SEED) - exact.astype(float))))
+    error = float(np.mean(np.abs(_compared(model) - exact.astype(float))))
     if error > MAX_HALF_PRECISION_ERROR:
         raise ValueError(
             f"Half precision changes the images by {error:.2f} grey levels on average, more than the "
@@ -174,12 +186,48 @@ def _halved(recipe: Recipe, trained: Path, path: Path) -> tuple[GAN, float]:
     return model, error
 
 
-def _check_size(path: Path, final: Path) -> None:
-    size = path.stat().st_size
-    others = sum(file.stat().st_size for file in final.parent.glob("*.safetensors") if file not in (path, final))
-    if size > MAX_BYTES or size + others > MAX_TOTAL_BYTES:
+def _compared(model: GAN) -> np.ndarray:
+    """Images for examples of what the generator must be told, as many as show a difference."""
+    num = min(NUM_COMPARED, max(4, PIXELS_COMPARED // int(np.prod(model.image_shape))))
+    given = {name: model.data[name].examples(num, SEED) for name in model.conditions()}
+    return model.generate(num, seed=SEED, **given)
+
+
+def _shown(recipe: Recipe, model: GAN, data_dir: str | Path | None) -> dict[str, Any] | None:
+    """What the sheet is drawn for, where a generator must be told more than labels."""
+    told = [model.data[name] for name in model.conditions()]
+    if all(isinstance(part, Labels) for part in told):
+        return None
+    if not recipe.dataset.shown:
+        return {name: model.data[name].examples(8, SEED) for name in model.data}
+    dataset = recipe.dataset
+    parts = read_parts(
+        model.data,
+        dataset.name,
+        "test",
+        data_dir=data_dir,
+        names=dataset.parts,
+        derive=dataset.derive,
+        image_shape=dataset.image_shape,
+    )
+    return {name: part[:16] for name, part in parts.items()}
+
+
+def _limit(model: GAN) -> int:
+    """How many bytes a preset's weights may take."""
+    height, width, channels = (*model.image_shape, 1, 1)[:3]
+    if max(height or 64, width or 64) > 32 or any(isinstance(model.data[name], Images) for name in model.conditions()):
+        return MAX_BYTES[2]
+    return MAX_BYTES[0 if channels == 1 else 1]
+
+
+def _check_size(path: Path, final: Path, model: GAN) -> None:
+    size, limit = path.stat().st_size, _limit(model)
+    files = [*final.parent.glob("*.safetensors"), *final.parent.parent.glob("extractors/*.safetensors")]
+    others = sum(file.stat().st_size for file in files if file not in (path, final))
+    if size > limit or size + others > MAX_TOTAL_BYTES:
         raise ValueError(
-            f"A preset's weights may take {MAX_BYTES / 1e6:g} MB, all together {MAX_TOTAL_BYTES / 1e6:g} MB: choose "
+            f"A preset's weights may take {limit / 1e6:g} MB, all together {MAX_TOTAL_BYTES / 1e6:g} MB: choose "
             f"narrower networks. Received: {size / 1e6:.2f} MB, {(size + others) / 1e6:.2f} MB together"
         )
 
@@ -205,5 +253,5 @@ def _card(preset: str, recipe: Recipe, record: dict, path: Path, model: GAN, err
         dataset_licence=recipe.dataset.licence,
         licence=recipe.licence,
         alarms=record.get("alarms", []),
-        golden=Golden.of(model.generate(NUM_GOLDEN, seed=SEED), SEED),
+        golden=Golden.drawn_by(model, NUM_GOLDEN, SEED),
     )

@@ -39,7 +39,8 @@ class Dataset(_Strict):
     """What a preset is trained on: a name that `ganzoo.data.load_parts` knows, the split, and the data's licence.
 
     `parts` says what the data set calls a part of the model, where that is another name; `derive` which function of
-    `ganzoo.zoo.reading.DERIVED` makes a part of the target; `image_shape` what the images are brought to.
+    `ganzoo.zoo.reading.DERIVED` makes a part of the target; `image_shape` what the images are brought to; `shown`
+    whether its images may be shown, which is false of those that may not be redistributed.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Dataset(_Strict):
     derive: dict[str, str] = {}
     image_shape: list[pydantic.PositiveInt] | None = None
     licence: str | None = None
+    shown: bool = True
 
 
 class Optimizer(_Strict):
@@ -253,7 +255,7 @@ def recipe_path(preset: str | Path) -> Path:
 
 def card_path(preset: str | Path) -> Path:
     """Returns where a preset's card is, or would be: beside its recipe."""
-    return recipe_path(preset).withname_of(f"{name_of(preset)}.card.json")
+    return recipe_path(preset).with_name(f"{name_of(preset)}.card.json")
 
 
 def is_recipe_file(preset: str | Path) -> bool:

@@ -21,7 +21,7 @@ from ganzoo.callbacks.health_monitor import LEAST_IMAGES
 from ganzoo.engine.feed import make_feed
 from ganzoo.engine.parts import Images, Labels
 from ganzoo.engine.schedules import HoldThenLinear
-from ganzoo.metrics.protocol import rows_of
+from ganzoo.metrics.reals import rows_of
 from ganzoo.zoo import presets, weights
 from ganzoo.zoo.reading import read_parts
 from ganzoo.zoo.recipes import Optimizer, Recipe, Training

@@ -5,6 +5,7 @@ import contextlib
 import jax
 from keras import ops
 
+from ganzoo.engine.backend.jax_state import KeepsState
 from ganzoo.engine.backend.scope import StepScope
 
 
@@ -38,7 +39,7 @@ def input_gradient(fn, x):
 no_gradient = contextlib.nullcontext
 
 
-class StepMixin:
+class StepMixin(KeepsState):
     """``train_step(state, data)`` and ``test_step(state, data)`` as Keras' JAX trainer calls them."""
 
     def train_step(self, state, data):
@@ -53,20 +54,6 @@ class StepMixin:
     def test_step(self, state, data):
         variables = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
         return _run(self.evaluation_logs, variables, state, data)
-
-    def evaluate(self, *args, **kwargs):
-        try:
-            return super().evaluate(*args, **kwargs)
-        finally:
-            self.jax_state_sync()  # Keras does so in `fit`
-
-    def _get_jax_state(self, purge_model_variables=False, **groups):
-        # Keras' trainer empties the variables here and remembers their values only after the first step: without this,
-        # a model would be lost to a bad batch, or to an interruption, in that step.
-        state = super()._get_jax_state(purge_model_variables=purge_model_variables, **groups)
-        if purge_model_variables:
-            self._jax_state = dict(zip((group for group, wanted in groups.items() if wanted), state))
-        return state
 
 
 def _run(step, variables, state, data):

@@ -6,25 +6,20 @@ before Keras reads it.
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
 import os
 import secrets
 import sys
 import traceback
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
 import ganzoo
-
-if TYPE_CHECKING:
-    from ganzoo.engine.gan import GAN
+from ganzoo.cli import support
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -93,7 +88,7 @@ def start(
         raise typer.Exit
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for the reader
     if backend is not None:
-        _use_backend(backend.value)
+        support.use_backend(backend.value)
 
 
 @app.command("list", epilog="Example: [bold]ganzoo list --dataset mnist --pretrained[/bold]")
@@ -130,10 +125,24 @@ def info(
     typer.echo(presets.info(preset))
 
 
-@app.command(epilog="Example: [bold]ganzoo generate dcgan-mnist -n 64 --seed 0 -o digits.png[/bold]")
+@app.command(
+    epilog="Examples: [bold]ganzoo generate dcgan-mnist -n 64 --seed 0 -o digits.png[/bold]; [bold]ganzoo generate "
+    "cgan-mnist labels=3[/bold]; [bold]ganzoo generate pix2pix-emoji_edges source=drawing.png[/bold]"
+)
 def generate(
     preset: Preset,
-    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many images.")] = 64,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=VALUE]...",
+            show_default=False,
+            help="What the generator is told: a class or several (labels=3, labels=0,1,2), an image file or a folder "
+            "of them (source=map.png), a sentence (captions='a red heart').",
+        ),
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option("--number", "-n", min=1, help="How many images. Default: 64, or what an input says.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="The same seed draws the same images. Default: a new one, printed.")
     ] = None,
@@ -152,19 +161,22 @@ def generate(
 ) -> None:
     """Draw images with a pretrained preset, or a model of your own, into a PNG file."""
     if output is None and separate is None:
-        output = Path(f"{_stem(preset)}.png")
+        output = Path(f"{support.stem(preset)}.png")
     if output is not None:
         if output.suffix.lower() != ".png":
             raise ValueError(f"Images are written as PNG: the output's name must end in .png. Received: -o {output}")
-        _check_free(output, overwrite)
+        support.check_free(output, overwrite)
     if separate is not None:
-        _check_free(separate, overwrite)
+        support.check_free(separate, overwrite)
     seed = secrets.randbelow(2**31) if seed is None else seed
-    with _working(f"Drawing {number} images"):
-        images = _load(preset).generate(number, seed=seed)
-    _write(images, output, separate, columns, scale)
+    texts = support.split(inputs or [])
+    with support.working("Drawing images"):
+        model = support.load(preset)
+        given, said = support.inputs(model, texts, number)
+        images = model.generate(number or support.default_number(model, given), seed=seed, **given)
+    support.write(images, output, separate, columns, scale)
     written = " and ".join(str(path) for path in (output, separate) if path is not None)
-    typer.echo(f"Wrote {written}: {number} images, seed {seed}")
+    typer.echo(f"Wrote {written}: {len(images)} images, seed {seed}{said}")
 
 
 @app.command(
@@ -202,9 +214,9 @@ def train(
     """Train a preset's model from its recipe. Interrupted, it goes on where it was when run again."""
     from ganzoo.zoo import presets
 
-    shape = _shape(image_shape)
+    shape = support.shape(image_shape)
     presets.read_recipe(preset)  # a wrong name or a faulty recipe is told before Keras is loaded
-    output = output or Path("runs") / _stem(preset)
+    output = output or Path("runs") / support.stem(preset)
     try:
         from ganzoo.zoo.training import train as train_
 
@@ -256,16 +268,16 @@ def evaluate(
 ) -> None:
     """Measure a model on images that it has not seen, under a protocol that names all that moves a number."""
     if output is not None:
-        _check_free(output, overwrite)
+        support.check_free(output, overwrite)
     is_file = Path(source).suffix == ".npz"
-    data = data or (None if is_file else _dataset_of(source))
+    data = data or (None if is_file else support.dataset_of(source))
     if protocol == "losses":
         if num_images or seeds or extractor or weights != "ema":
             raise ValueError(
                 "The protocol losses takes --data and --data-dir alone: it measures all of the test split."
             )
-        model = _load(source)
-        results = model.evaluate(_images(str(data), "test", data_dir, model.image_shape))
+        model = support.load(source)
+        results = model.evaluate(support.parts(model, source, str(data), data_dir))
         measured = [{"name": name, "value": float(value), "std": None} for name, value in results.items()]
     else:
         from ganzoo import metrics
@@ -273,8 +285,8 @@ def evaluate(
 
         by_name = is_file or source in presets.list_presets()
         measured = metrics.evaluate(
-            source if by_name else _load(source), data, protocol=protocol, num_images=num_images, num_seeds=seeds,
-            weights=weights, extractor=extractor, data_dir=data_dir,
+            source if by_name else support.load(source), data, protocol=protocol, num_images=num_images,
+            num_seeds=seeds, weights=weights, extractor=extractor, data_dir=data_dir,
         )  # fmt: skip
         typer.echo(f"protocol  {measured[0]['protocol']}")
     width = max(len(metric["name"]) for metric in measured)
@@ -299,11 +311,11 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a generator for other programs: a file that runs without ganzoo and without Keras."""
-    output = output or Path(_stem(preset))
+    output = output or Path(support.stem(preset))
     if output.exists() and not overwrite:
-        _check_free(output, overwrite)
-    model = _load(preset)
-    with _working("Exporting, reloading and comparing"):
+        support.check_free(output, overwrite)
+    model = support.load(preset)
+    with support.working("Exporting, reloading and comparing"):
         from ganzoo.engine.export import export as export_
 
         path = export_(model, output, format=format, overwrite=overwrite, verbose=False)
@@ -313,117 +325,6 @@ def export(
 def main() -> None:
     """Runs the `ganzoo` command; the console script's entry point."""
     app(prog_name="ganzoo")
-
-
-def _use_backend(backend: str) -> None:
-    if importlib.util.find_spec(backend) is None:
-        raise ValueError(f"{backend} is not installed: pip install {backend}. Received: --backend {backend}")
-    if "keras" in sys.modules and sys.modules["keras"].config.backend() != backend:
-        raise ValueError(
-            "Keras runs on another backend in this process already: set KERAS_BACKEND before starting it. "
-            f"Received: --backend {backend}"
-        )
-    os.environ["KERAS_BACKEND"] = backend
-
-
-def _load(preset: str) -> GAN:
-    """The model of a preset, a `.keras` file or a training folder."""
-    from ganzoo.zoo import presets
-
-    path = Path(preset)
-    if path.is_dir() and preset not in presets.list_presets():
-        path = path / "model.keras"
-    if path.suffix != ".keras":
-        return presets.load(preset)
-    if not path.is_file():
-        raise ValueError(f"There is no such file. Received: {path}")
-    return _load_file(path)
-
-
-def _load_file(path: Path) -> GAN:
-    import keras
-
-    import ganzoo.models  # noqa: F401  Keras finds the classes that are registered
-    from ganzoo.engine.gan import GAN
-
-    try:
-        model = keras.saving.load_model(path)
-    except Exception as error:
-        raise ValueError(f"{path} cannot be read as a model of ganzoo: {error}") from error
-    if not isinstance(model, GAN):
-        raise ValueError(f"{path} holds a {type(model).__name__}, not a model of ganzoo.")
-    return model
-
-
-def _dataset_of(source: str) -> str:
-    """What a preset, or the training in a folder, learned from."""
-    from ganzoo.zoo import presets
-
-    if source in presets.list_presets():
-        return presets.read_recipe(source).dataset.name
-    if Path(source).is_dir():
-        from ganzoo.zoo.training import read_record
-
-        return read_record(source)["dataset"]["name"]
-    if Path(source).suffix == ".keras":
-        raise ValueError(f"Say which data to measure on with --data NAME, .npz or folder. Received: {source}")
-    return presets.read_recipe(source).dataset.name  # tells what is wrong with the name
-
-
-def _images(data: str, split: str, data_dir: Path | None, image_shape: tuple[int, int, int]) -> Any:
-    from ganzoo.zoo.training import load_images
-
-    with _working("Reading the data"):
-        return load_images(data, split=split, data_dir=data_dir, folder_shape=image_shape)
-
-
-def _write(images: Any, output: Path | None, separate: Path | None, columns: int | None, scale: int) -> None:
-    from ganzoo import plot
-
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        plot.save_png(output, images, columns=columns, scale=scale)
-    if separate is not None:
-        from rich.progress import track
-
-        separate.mkdir(parents=True, exist_ok=True)
-        digits = len(str(len(images) - 1))
-        for index, image in enumerate(track(images, "Writing", console=_console(), transient=True)):
-            plot.save_png(separate / f"{index:0{digits}}.png", image, scale=scale)
-
-
-def _shape(text: str | None) -> tuple[int, int, int] | None:
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise ValueError(f"The image shape is height x width x channels, as in 64x64x3. Received: --image-shape {text}")
-    height, width, channels = (int(part) for part in parts)
-    return height, width, channels
-
-
-def _stem(preset: str) -> str:
-    return Path(preset).resolve().name if Path(preset).is_dir() else Path(preset).stem if "." in preset else preset
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    """Refuses an output that is there already; an empty folder is free."""
-    taken = any(path.iterdir()) if path.is_dir() else path.exists()
-    if taken and not overwrite:
-        raise ValueError(f"{path} is there already: choose another name, or add --overwrite.")
-
-
-@contextlib.contextmanager
-def _working(what: str) -> Iterator[None]:
-    """A spinner on stderr while something takes its time; nothing where stderr is not a terminal."""
-    with _console().status(f"{what} ..."):
-        yield
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def _report(error: Any) -> int:
@@ -443,7 +344,3 @@ def _report(error: Any) -> int:
         message = f"{type(error).__name__}: {message} (GANZOO_DEBUG=1 shows where)"
     typer.echo(f"ganzoo: {message}", err=True)
     return BAD_INPUT if expected else FAILED
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,61 @@
+"""Whether networks fit the data that a model says it has, and one another."""
+
+from __future__ import annotations
+
+import difflib
+
+from ganzoo.engine.drawing import Drawing
+from ganzoo.engine.parts import input_names
+
+__all__ = ["check_names", "check_networks"]
+
+
+def check_networks(model) -> int | None:
+    """Refuses networks that do not fit the data or one another; returns the length of a latent vector."""
+    if not model.target:
+        raise ValueError(
+            "The generator takes every part of the data, and none is left to draw: name its inputs otherwise. "
+            f"Received: a generator of {', '.join(model._names_of(model.generator))}"
+        )
+    drawn = [x for x, name in zip(model.generator.inputs, model._names_of(model.generator)) if name not in model.data]
+    vectors = [x for x in drawn if len(x.shape) == 2 and x.shape[-1]]
+    if drawn and not vectors and type(model).latents is Drawing.latents:
+        raise ValueError(
+            "The generator must take latents of shape (batch, latent_dim). "
+            f"Received: a generator with input shape {model.generator.input_shape}"
+        )
+    taken = [tuple(x.shape[1:]) for x in model.discriminator.inputs]  # images, and perhaps something beside them
+    if not any(_fits(shape, model.image_shape) for shape in taken):
+        raise ValueError(
+            "The discriminator must take the images that the generator makes. Received: a generator of "
+            f"{model.image_shape} and a discriminator for {' and '.join(map(str, taken))}"
+        )
+    if not _fits(model.data[model.target].shape, model.image_shape):
+        raise ValueError(
+            f"The generator must draw `{model.target}`, {model.data[model.target].shape}: the first part of the data "
+            f"that it does not take. Received: a generator of {model.image_shape}"
+        )
+    first = next((x for x in vectors if x.name == "latents"), vectors[0] if vectors else None)
+    return None if first is None else int(first.shape[-1])
+
+
+def check_names(model) -> None:
+    """Refuses networks with inputs that are named after nothing."""
+    networks = [*model.generators(), model.discriminator]
+    if all({x.name for x in network.inputs} <= {*model.data, "latents"} for network in networks):
+        return
+    drawn = model.seeded_latents(1, seed=0)
+    latents = drawn if isinstance(drawn, dict) else {"latents": drawn}
+    known = [*model.data, *latents]
+    for network, default in ((model.generator, "latents"), (model.discriminator, model.target)):
+        for name in input_names(network, default, known):
+            if name not in known and (close := difflib.get_close_matches(name, known, n=1)):
+                raise ValueError(
+                    f"An input of the {network.name} is named {name!r}, which is no part of the data. Did you mean "
+                    f"{close[0]!r}? Received: data of {', '.join(model.data)}; latents {', '.join(latents) or None}"
+                )
+
+
+def _fits(shape: tuple, image_shape: tuple) -> bool:
+    """Whether the shapes are the same where both are known."""
+    return len(shape) == len(image_shape) and all(None in (a, b) or a == b for a, b in zip(shape, image_shape))
