@@ -1,4 +1,7 @@
-"""What every registered model must do on every backend. A model is tested by being registered."""
+"""What every registered model must do on every backend. A model is tested by being registered.
+
+A model brings what is needed: `tiny`, the arguments of a small one, and parts of data that make examples of themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,37 @@ import numpy as np
 import pytest
 from keras import ops
 
+import ganzoo
+from ganzoo.engine.parts import Images
+from ganzoo.models import __all__ as MODELS  # importing them registers them
 from ganzoo.zoo.registry import get_model, list_models
 
-pytestmark = pytest.mark.parametrize(
-    "name", [n for n in list_models() if get_model(n).__module__.startswith("ganzoo.")]
-)
+OWN = [n for n in list_models() if get_model(n).__module__.startswith("ganzoo.")]
+pytestmark = pytest.mark.parametrize("name", OWN)
 
 
 def tiny(name, **kwargs):
     keras.utils.set_random_seed(7)
-    return get_model(name)(**{"image_shape": (16, 16, 1), "latent_dim": 4, "width": 4, "seed": 3, **kwargs})
+    model = get_model(name)
+    return model(**{**model.tiny, "seed": 3, **kwargs})
+
+
+def examples(model, num, seed=0):
+    """Data of the model's parts, packed as arrays."""
+    parts = {name: part for name, part in model.data.items() if not part.derived}
+    return {name: part.check(part.examples(num, seed), name) for name, part in parts.items()}
+
+
+def conditions(model, num, seed=0):
+    return {name: part for name, part in examples(model, num, seed).items() if name in model.conditions()}
+
+
+def drawn(model, num, seed=0, **options):
+    return model.generate(num, seed=seed, **conditions(model, num), **options)
+
+
+def rows(data, chosen):
+    return {name: part[chosen] for name, part in data.items()}
 
 
 def values(variables):
@@ -27,43 +51,45 @@ def same(before, variables) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(before, values(variables), strict=True))
 
 
+def state(model):
+    return values([*model.variables, *model.optimizer.variables])
+
+
 class Batches(keras.utils.PyDataset):
-    def __init__(self, images):
+    def __init__(self, data):
         super().__init__()
-        self.images = images
+        self.data = data
 
     def __len__(self):
-        return len(self.images) // 8
+        return len(next(iter(self.data.values()))) // 8
 
     def __getitem__(self, i):
-        return self.images[8 * i : 8 * i + 8], np.arange(8)
+        return tuple(part[8 * i : 8 * i + 8] for part in self.data.values())
 
 
-def as_tf_data(images):
+def as_tf_data(data):
     tf = pytest.importorskip("tensorflow")
     tf.config.set_visible_devices([], "GPU")
-    return tf.data.Dataset.from_tensor_slices((images, np.arange(len(images)))).batch(8)
+    return tf.data.Dataset.from_tensor_slices(data).batch(8)
 
 
-def as_loader(images):
+def as_loader(data):
     torch = pytest.importorskip("torch")
-    data = torch.utils.data.TensorDataset(torch.from_numpy(images), torch.arange(len(images)))
-    return torch.utils.data.DataLoader(data, batch_size=8, shuffle=True)
+    tensors = torch.utils.data.TensorDataset(*map(torch.from_numpy, data.values()))
+    return torch.utils.data.DataLoader(tensors, batch_size=8, shuffle=True)
 
 
-class Told(keras.utils.PyDataset):
-    """Counts Keras' hooks, and gives other batches after each of them."""
+class Told(Batches):
+    """Counts Keras' hooks."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, data):
+        super().__init__(data)
         self.begun = self.ended = 0
         self.given = []
 
-    num_batches = 7
-
     def __getitem__(self, i):
         self.given.append((self.begun, self.ended, i))
-        return np.full((4, 16, 16, 1), i, "uint8")
+        return super().__getitem__(i)
 
     def on_epoch_begin(self):
         self.begun += 1
@@ -72,70 +98,81 @@ class Told(keras.utils.PyDataset):
         self.ended += 1
 
 
-def test_a_py_dataset_is_told_where_its_epochs_begin_and_end(name):
-    data, model = Told(), tiny(name)
-    model.fit(data, epochs=3, verbose=0)
-    assert (data.begun, data.ended) == (3, 3)
-    taken = data.num_batches // model.discriminator_steps * model.discriminator_steps
-    assert sorted(set(data.given)) == [(k + 1, k, i) for k in range(3) for i in range(taken)]
+def test_it_is_public(name):
+    model = get_model(name)
+    assert model.__name__ in MODELS and getattr(ganzoo, model.__name__) is model
+
+
+def test_fit_takes_arrays(name):
+    model = tiny(name)
+    data = examples(model, 2 * 8 * model.discriminator_steps + 3)  # two whole baskets and some left over
+    before = values(model.generator.trainable_variables)
+    history = model.fit(*data.values() if len(data) <= 2 else [data], batch_size=8, epochs=1, verbose=0).history
+    losses = [f"{player}_loss" for player in model.players()]
+    assert set(history) == {"loss", *losses, *model.extra_logs}
+    assert np.isfinite([v for series in history.values() for v in series]).all()
+    assert history["loss"][0] == pytest.approx(sum(history[loss][0] for loss in losses), rel=1e-5)
+    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 2
+    assert not same(before, model.generator.trainable_variables)
+
+
+@pytest.mark.parametrize("kind", ["tf.data", "PyDataset", "DataLoader"])
+def test_fit_takes_batches(name, kind):
+    model = tiny(name)
+    data = examples(model, 2 * 8 * model.discriminator_steps)
+    floats = {
+        part: x.astype("float32") / 127.5 - 1 if isinstance(model.data[part], Images) else x for part, x in data.items()
+    }
+    as_batches = {"tf.data": as_tf_data, "PyDataset": Told, "DataLoader": as_loader}[kind](floats)
+    model.fit(as_batches, epochs=2, verbose=0)
+    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 4
+    if kind == "PyDataset":
+        assert (as_batches.begun, as_batches.ended) == (2, 2)
+        taken = range(2 * model.discriminator_steps)
+        assert sorted(set(as_batches.given)) == [(k + 1, k, i) for k in range(2) for i in taken]
 
 
 def test_a_bad_batch_later_in_a_stream_is_the_same_clear_error(name):
     model = tiny(name)
-    good = [np.zeros((4, 16, 16, 1), "uint8")] * 4 * model.discriminator_steps
-    with pytest.raises(ValueError, match=r"Received: .*3\)"):
-        model.fit([*good, *[np.zeros((4, 16, 16, 3), "uint8")] * model.discriminator_steps], verbose=0)
+    batches = [rows(examples(model, 4), slice(None)) for _ in range(3 * model.discriminator_steps)]
+    batches[-1] = {**batches[-1], model.target: batches[-1][model.target][:, 1:]}
+    with pytest.raises(ValueError, match=r"Received: .*shape \(4, \d+, \d+, \d\)"):
+        model.fit(batches, verbose=0)
 
 
-@pytest.mark.parametrize("kind", ["array", "tf.data", "PyDataset", "DataLoader"])
-def test_fit_takes(name, kind, images):
+def test_a_missing_part_is_named_before_the_first_step(name):
     model = tiny(name)
-    basket = 8 * model.discriminator_steps
-    images = images[: 2 * basket + 3]  # two whole baskets and some images left over
-    if kind != "array":
-        images = images.astype("float32") / 127.5 - 1
-    data = {"array": lambda x: x, "tf.data": as_tf_data, "PyDataset": Batches, "DataLoader": as_loader}[kind](images)
-    before = values(model.generator.trainable_variables)
-    history = model.fit(data, batch_size=8 if kind == "array" else None, epochs=1, verbose=0).history
-    assert set(history) == {"loss", "discriminator_loss", "generator_loss"}
-    assert np.isfinite([v for series in history.values() for v in series]).all()
-    assert history["loss"][0] == pytest.approx(
-        history["discriminator_loss"][0] + history["generator_loss"][0], abs=1e-5
-    )
-    # tf.data and PyDataset: the loader's last, smaller batch of 3 completes no basket of five, but one of one.
-    extra = 1 if kind in ("tf.data", "DataLoader") and model.discriminator_steps == 1 else 0
-    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 2 + extra
-    assert not same(before, model.generator.trainable_variables)
+    data = examples(model, 16)
+    for part in data if len(data) > 1 else ():
+        with pytest.raises(ValueError, match=f"`{part}` is missing"):
+            model.fit({other: x for other, x in data.items() if other != part}, batch_size=8, verbose=0)
+    with pytest.raises(ValueError, match="another part would go unused"):
+        model.fit((*data.values(), next(iter(data.values()))), batch_size=8, verbose=0)
+    assert not hasattr(model, "optimizer") or int(ops.convert_to_numpy(model.optimizer.iterations)) == 0
 
 
-def test_n01_each_player_moves_only_its_own_state(name, images):
+def test_n01_each_player_moves_only_its_own_state(name):
     model = tiny(name)
     model.compile()
-    real = ops.convert_to_tensor(images[:8].astype("float32") / 127.5 - 1)
+    real = model.as_batch(examples(model, 8))
     g, d = values(model.generator.weights), values(model.discriminator.weights)
     model.update_discriminator(real, training=True)
     assert same(g, model.generator.weights) and not same(d, model.discriminator.trainable_variables)
     d = values(model.discriminator.weights)
-    latents = model.latents(8)
-    model.minimize(lambda: model.generator_loss(model.generator(latents, training=True), True), "generator", True)
+    model.minimize(lambda: model.generator_loss(real, model.fake(real, True), True), "generator", True)
     assert same(d, model.discriminator.weights) and not same(g, model.generator.weights)
 
 
-def test_k03_slots_of_all_optimizers_move(name, images):
-    model = tiny(name)
-    model.fit(images, batch_size=8, steps_per_epoch=2, verbose=0)
+def test_k03_n04_slots_move_and_the_average_follows_its_formula(name):
+    model = tiny(name, ema_decay=0.9)
+    initial = values(model.generator.weights)
+    model.fit(examples(model, 8 * model.discriminator_steps), batch_size=8, verbose=0)
     for optimizer in model.optimizer.optimizers:
         slots = [v for v in optimizer.variables if "momentum" in v.path or "velocity" in v.path]
         moved = [np.abs(v).max() > 0 for v in values(slots)]
         assert sum(moved) > len(moved) / 2  # a critic's last bias cancels out of its loss
-    counts = [int(ops.convert_to_numpy(o.iterations)) for o in model.optimizer.optimizers]
-    assert counts == [2 * model.discriminator_steps, 2]
-
-
-def test_n04_average_of_weights_and_statistics_follows_its_formula(name, images):
-    model = tiny(name, ema_decay=0.9)
-    initial = values(model.generator.weights)
-    model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0)
+    counts = {player: int(ops.convert_to_numpy(model.optimizer[player].iterations)) for player in model.players()}
+    assert counts == {player: model.updates_per_step(player) for player in model.players()}
     keep = (1 + 1) / (10 + 1)  # the ramp at step 1
     for w0, w1, average in zip(
         initial, values(model.generator.weights), values(model.generator_ema.weights), strict=True
@@ -144,20 +181,28 @@ def test_n04_average_of_weights_and_statistics_follows_its_formula(name, images)
     assert not same(initial, model.generator.weights)
 
 
-def test_save_load_and_resume_equal_uninterrupted_training(name, images, tmp_path):
+class Crash(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+
+def test_saved_or_interrupted_it_trains_on_exactly(name, tmp_path):
     straight = tiny(name)
-    straight.fit(images, batch_size=8, epochs=2, steps_per_epoch=2, verbose=0)
+    data = examples(straight, 8 * 2 * straight.discriminator_steps)
+    straight.fit(data, batch_size=8, epochs=2, verbose=0)
     halved = tiny(name)
-    halved.fit(images, batch_size=8, epochs=1, steps_per_epoch=2, verbose=0)
-    halved.save(tmp_path / "model.keras")
-    resumed = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(resumed) is type(straight) and resumed.compiled
-    resumed.fit(images, batch_size=8, epochs=1, steps_per_epoch=2, verbose=0)
-    for a, b in zip(
-        values([*straight.variables, *straight.optimizer.variables]),
-        values([*resumed.variables, *resumed.optimizer.variables]),
-        strict=True,
-    ):
+    with pytest.raises(KeyboardInterrupt):  # after the first of two steps
+        halved.fit(
+            data, batch_size=8, epochs=2, verbose=0, callbacks=[ganzoo.callbacks.Backup(tmp_path / "b", 1), Crash()]
+        )
+    resumed = tiny(name)
+    resumed.fit(data, batch_size=8, epochs=1, verbose=0, callbacks=[ganzoo.callbacks.Backup(tmp_path / "b", 1)])
+    resumed.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is type(straight) and loaded.compiled
+    np.testing.assert_array_equal(drawn(loaded, 3), drawn(resumed, 3))
+    loaded.fit(data, batch_size=8, epochs=2, initial_epoch=1, verbose=0)
+    for a, b in zip(state(straight), state(loaded), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -167,51 +212,58 @@ def test_config_round_trip(name):
     again = type(model).from_config(config)
     assert again.get_config() == config
     assert [v.shape for v in again.weights] == [v.shape for v in model.weights]
+    assert {part: x.get_config() for part, x in again.data.items()} == {
+        part: x.get_config() for part, x in model.data.items()
+    }
     assert keras.saving.serialize_keras_object(again)["registered_name"].startswith("ganzoo>")
 
 
-def test_generate_is_seeded_and_uint8(name):
+def test_generate_is_seeded_and_follows_what_it_is_told(name):
     model = tiny(name)
-    images = model.generate(5, seed=0, batch_size=2)
-    assert images.shape == (5, 16, 16, 1) and images.dtype == np.uint8
-    np.testing.assert_allclose(images.astype(int), model.generate(5, seed=0).astype(int), atol=1)
-    assert not np.array_equal(images, model.generate(5, seed=1))
-    assert not np.array_equal(model.generate(5), model.generate(5))
+    images = drawn(model, 5)
+    assert images.shape == (5, *model.image_shape) and images.dtype == np.uint8
+    before = values(model.variables)
+    np.testing.assert_array_equal(images, drawn(model, 5))
+    assert same(before, model.variables)  # no random state is moved
+    assert not np.array_equal(images, drawn(model, 5, seed=1))
+    assert not np.array_equal(drawn(model, 5, seed=None), drawn(model, 5, seed=None))
+    for part in model.conditions():
+        other = {**conditions(model, 5), part: conditions(model, 5, seed=9)[part][::-1]}
+        assert not np.array_equal(images, model.generate(5, seed=0, **other))
+    with pytest.raises(ValueError, match=r"Received: nonsense="):
+        drawn(model, 2, nonsense=1)
 
 
-def test_predict_uses_the_averaged_generator(name, images):
+def test_predict_uses_the_averaged_generator(name):
     model = tiny(name)
-    model.fit(images, batch_size=8, steps_per_epoch=2, verbose=0)
-    latents = np.random.default_rng(0).standard_normal((3, 4), dtype="float32")
-    predicted = model.predict(latents, verbose=0)
+    model.fit(examples(model, 8 * model.discriminator_steps), batch_size=8, verbose=0)
+    latents = {} if not model.latent_dim else {"latents": model.seeded_latents(3, seed=0)}
+    predicted = model.predict({**latents, **conditions(model, 3)}, verbose=0)
     assert predicted.dtype == np.float32 and np.abs(predicted).max() <= 1
-    expected = ops.convert_to_numpy(model.generator_ema(latents, training=False))
-    np.testing.assert_allclose(predicted, expected, atol=1e-5)
+    if not model.generator.variables[len(model.generator.weights) :]:  # it draws nothing in inference
+        again = ganzoo.data.to_uint8(predicted).astype(int)
+        assert np.abs(again - model.generate(3, seed=0, **conditions(model, 3))).max() <= 1
 
 
-def test_evaluate_reports_and_updates_nothing(name, images):
+def test_evaluate_reports_and_updates_nothing(name):
     model = tiny(name)
-    model.compile()
-    before = values([*model.variables, *model.optimizer.variables])
-    first = model.evaluate(images[:20], batch_size=8, verbose=0)
-    assert set(first) == {"loss", "discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"}
-    assert first == pytest.approx(model.evaluate(images[:20], batch_size=8, verbose=0), abs=1e-5)
-    after = [v for v in [*model.variables, *model.optimizer.variables] if "evaluation_seed" not in v.path]
-    kept = [
-        b for b, v in zip(before, [*model.variables, *model.optimizer.variables]) if "evaluation_seed" not in v.path
-    ]
-    assert same(kept, after)
+    data = examples(model, 20)
+    history = model.fit(
+        examples(model, 8 * model.discriminator_steps), batch_size=8, verbose=0, validation_data=rows(data, slice(8))
+    ).history
+    assert {"val_loss", "loss", *(f"val_{metric}" for metric in model.evaluation_metrics)} <= set(history)
+    assert not set(model.evaluation_metrics) & set(history)
+    kept = [v for v in [*model.variables, *model.optimizer.variables] if "evaluation_seed" not in v.path]
+    before = values(kept)
+    first = model.evaluate(data, batch_size=8, verbose=0)
+    assert set(first) == {"loss", *(f"{player}_loss" for player in model.players()), *model.evaluation_metrics}
+    assert first == pytest.approx(model.evaluate(data, batch_size=8, verbose=0), abs=1e-5)
+    assert same(before, kept)
 
 
-def test_fit_evaluates_validation_data(name, images):
-    model = tiny(name)
-    history = model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0, validation_data=images[:8]).history
-    assert {"val_loss", "val_real_accuracy", "loss"} <= set(history) and "real_accuracy" not in history
-
-
-def test_trains_in_mixed_bfloat16_and_not_in_float16(name, images):
+def test_trains_in_mixed_bfloat16_and_not_in_float16(name):
     model = tiny(name, dtype="mixed_bfloat16")
-    history = model.fit(images, batch_size=8, steps_per_epoch=2, verbose=0).history
+    history = model.fit(examples(model, 8 * model.discriminator_steps), batch_size=8, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     assert all(keras.backend.standardize_dtype(v.dtype) == "float32" for v in model.trainable_variables)
     assert keras.config.dtype_policy().name == "float32"
@@ -219,24 +271,53 @@ def test_trains_in_mixed_bfloat16_and_not_in_float16(name, images):
         tiny(name, dtype="mixed_float16")
 
 
-def test_takes_ones_own_networks(name, images, tmp_path):
-    g = keras.Sequential(
-        [keras.Input((6,)), keras.layers.Dense(256, activation="tanh"), keras.layers.Reshape((16, 16, 1))]
-    )
-    d = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
-    model = get_model(name)(generator=g, discriminator=d)
-    assert model.generator is g and model.discriminator is d and model.latent_dim == 6
-    model.fit(images, batch_size=8, steps_per_epoch=1, verbose=0)
-    model.save(tmp_path / "own.keras")
-    again = keras.saving.load_model(tmp_path / "own.keras")
-    np.testing.assert_array_equal(again.generate(4, seed=0), model.generate(4, seed=0))
+def test_takes_ones_own_networks(name):
+    other = tiny(name)
+    model = type(other)(**{**other.arguments, "generator": other.generator, "discriminator": other.discriminator})
+    assert model.generator is other.generator and model.discriminator is other.discriminator
+    np.testing.assert_array_equal(drawn(model, 2), drawn(other, 2))
 
 
-@pytest.mark.parametrize(("height", "width", "channels"), [(16, 16, 1), (28, 28, 1), (32, 48, 3), (20, 64, 4)])
-def test_any_size_that_the_strides_allow(name, height, width, channels):
-    model = tiny(name, image_shape=(height, width, channels), width=2)
-    assert model.generate(2, seed=0).shape == (2, height, width, channels)
-    assert tuple(model.discriminator.output_shape) == (None, 1)
+def test_any_size_that_the_strides_allow(name):
+    for height, width in get_model(name).tiny_sizes:
+        channels = 1 + height % 3
+        shapes = {
+            argument: (height, width, channels)
+            for part, argument in get_model(name).shaped_by.items()
+            if isinstance(tiny(name).data[part], Images)
+        }
+        model = tiny(name, **shapes)
+        assert drawn(model, 2).shape == (2, height, width, channels)
+        assert tuple(model.discriminator.output_shape)[0] is None
+
+
+def test_monitors_and_sheets(name, tmp_path):
+    model = tiny(name)
+    data = examples(model, 16 * model.discriminator_steps)
+    watched = [
+        ganzoo.callbacks.HealthMonitor(data, every=1),
+        ganzoo.callbacks.SampleGrid(tmp_path, data=rows(data, slice(3))),
+    ]
+    straight = tiny(name)
+    straight.fit(data, batch_size=8, verbose=0)
+    model.fit(data, batch_size=8, verbose=0, callbacks=watched)
+    assert len(watched[0].looks) == 2 and {path.name for path in tmp_path.iterdir()} == {
+        "epoch_0001.png",
+        "samples.gif",
+    }
+    for a, b in zip(state(straight), state(model), strict=True):  # training is not changed by being watched
+        np.testing.assert_array_equal(a, b)
+
+
+def test_golden_images_are_drawn_again(name):
+    from ganzoo.zoo.presets import Golden
+
+    model = tiny(name)
+    golden = Golden.drawn_by(model, 3, seed=0)
+    assert golden.difference(model) == 0 and golden.array().shape == (3, *model.image_shape)
+    assert Golden.model_validate_json(golden.model_dump_json()).difference(model) == 0
+    model.generator_ema.set_weights([w + 0.5 for w in model.generator_ema.get_weights()])
+    assert golden.difference(model) > 1
 
 
 def test_layers_have_explicit_names(name):

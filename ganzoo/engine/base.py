@@ -49,6 +49,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
     arguments: dict = {}
     shaped_by: dict[str, str] = {"images": "image_shape"}  # which constructor argument a part of the data decides
     tiny: dict = {"image_shape": (16, 16, 1), "latent_dim": 4, "width": 4}  # arguments of a small model, for tests
+    tiny_sizes: tuple = ((16, 16), (28, 28), (32, 48), (20, 64))  # heights and widths that its networks allow
     evaluation_metrics: tuple[str, ...] = ("real_accuracy", "fake_accuracy")
 
     def __init__(

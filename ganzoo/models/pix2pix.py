@@ -57,6 +57,7 @@ class Pix2Pix(GAN):
     evaluation_metrics = (*GAN.evaluation_metrics, "l1")
     shaped_by = {"source": "source_shape", "target": "target_shape"}
     tiny = {"source_shape": (64, 64, 1), "target_shape": (64, 64, 3), "width": 2, "max_width": 4}
+    tiny_sizes = ((64, 64), (96, 64))
 
     def __init__(
         self,
