@@ -93,7 +93,7 @@ class Pix2Pix(GAN):
     @property
     def dropout_at_test(self) -> bool:
         """Whether dropout stays on in `generate`, `predict` and `evaluate`."""
-        return self.arguments["dropout_at_test"]
+        return self.arguments.get("dropout_at_test", True)  # asked before the constructor has set it
 
     @dropout_at_test.setter
     def dropout_at_test(self, kept_on: bool):
