@@ -14,7 +14,7 @@ pytestmark = pytest.mark.backend_free
 
 NUMBERED = np.broadcast_to(np.arange(23, dtype="uint8").reshape(-1, 1, 1, 1), (23, 4, 4, 1))
 SHAPE = (4, 4, 1)
-DATA = {'images': Images(SHAPE)}
+DATA = {"images": Images(SHAPE)}
 
 
 def numbers(item) -> list[list[int]]:

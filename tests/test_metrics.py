@@ -20,8 +20,19 @@ from PIL import Image
 import ganzoo
 from ganzoo import metrics
 from ganzoo.data.preprocessing import to_uint8
-from ganzoo.metrics import GaussianMoments, Reference, extractors, frechet_distance, kernel_distance, prdc, protocol
+from ganzoo.metrics import (
+    GaussianMoments,
+    Reference,
+    extractors,
+    frechet_distance,
+    kernel_distance,
+    prdc,
+    protocol,
+    reals,
+    scores,
+)
 from ganzoo.zoo import presets, recipes
+from ganzoo.zoo.reading import read_parts
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -411,7 +422,7 @@ def toy_protocol(monkeypatch, home):
     """Two splits of noise, an extractor for them, and a preset that draws noise."""
     monkeypatch.setattr(protocol, "extractor_named", lambda name: Pixels())
     splits = {"train": pictures(0, 300), "test": pictures(1, 120)}
-    monkeypatch.setattr(protocol, "_real", lambda dataset, split, data_dir, image_shape: splits[split])
+    monkeypatch.setattr(reals, "read_parts", lambda parts, dataset, split, **options: {"images": splits[split]})
     monkeypatch.setattr(presets, "load", lambda name, dtype: Generator())
     return home
 
@@ -501,7 +512,7 @@ def test_everything_that_moves_a_number_is_in_the_protocols_id(toy_protocol):
     coarse.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
     ids.add(metrics.evaluate(coarse, "mnist", protocol=SMALL)[0]["protocol"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protocol, "_real", lambda dataset, split, data_dir, image_shape: pictures(2, 120))
+        patch.setattr(reals, "read_parts", lambda parts, dataset, split, **options: {"images": pictures(2, 120)})
         ids.add(identity())
     assert len(ids) == 9
     raw, ema = (metrics.evaluate(Generator(), "mnist", protocol=SMALL, weights=w)[0] for w in ("raw", "ema"))
@@ -510,8 +521,8 @@ def test_everything_that_moves_a_number_is_in_the_protocols_id(toy_protocol):
 
 @pytest.mark.backend_free
 def test_the_extended_protocol_adds_copies_diversity_patches_and_path(toy_protocol, monkeypatch):
-    monkeypatch.setattr(protocol, "ms_ssim_diversity", lambda images, num_pairs: 0.25)
-    monkeypatch.setattr(protocol, "patch_wasserstein_distance", lambda real, fake, patches: {32: 2.0, 16: 4.0})
+    monkeypatch.setattr(scores, "ms_ssim_diversity", lambda images, num_pairs: 0.25)
+    monkeypatch.setattr(scores, "patch_wasserstein_distance", lambda real, fake, patches: {32: 2.0, 16: 4.0})
     both = lambda self, images: (self.features(images), self.features(images))  # noqa: E731
     monkeypatch.setattr(Pixels, "features_and_logits", both, raising=False)
     flat = lambda self, images: images.reshape(len(images), -1)  # noqa: E731
@@ -619,15 +630,11 @@ def test_path_length_of_raw_weights_is_of_the_raw_generator(home):
 
 @pytest.mark.backend_free
 def test_images_without_splits_are_not_called_training_images(toy_protocol, monkeypatch):
-    from ganzoo import data
-
     def names(path):
         copies = metrics.Protocol("copies", ("frechet", "copies"), num_images=100, num_seeds=1)
         return [metric["name"] for metric in metrics.evaluate(Generator(), str(path), protocol=copies)]
 
-    monkeypatch.setattr(
-        protocol, "_real", lambda dataset, split, data_dir, image_shape: data.load_npz(dataset, split=split)
-    )
+    monkeypatch.setattr(reals, "read_parts", read_parts)
     np.savez(toy_protocol / "all.npz", images=pictures(1, 120))
     identity = metrics.evaluate(Generator(), str(toy_protocol / "all.npz"), protocol=SMALL)[0]["protocol"]
     assert identity.startswith("small-v1/all.npz-all100-")  # and none of a test split

@@ -191,10 +191,10 @@ def critic(name, shape):
     return keras.Model(x, layers.Dense(1)(layers.Flatten()(x)))
 
 
-def translator(source=(16, 16, 1), target=(16, 16, 3), **parts):
+def translator(source=(16, 16, 1), target=(16, 16, 3), target_group=""):
     keras.utils.set_random_seed(0)
     generator = convolution("source", source, target[2], target[0] // source[0])
-    data = {"source": ganzoo.Images(source), "target": ganzoo.Images(target), **parts}
+    data = {"source": ganzoo.Images(source), "target": ganzoo.Images(target, target_group)}
     return Tiny(generator, critic("target", target), data=data, seed=0)
 
 
@@ -257,6 +257,11 @@ def test_source_drawn_target_in_eight_rows_of_two():
     )
 
 
+def test_there_is_no_path_through_the_latents_of_a_model_that_has_none():
+    with pytest.raises(ValueError, match="Tiny draws from `source`: there are no latents"):
+        plot.interpolate(translator(), source=pair(1)[0])
+
+
 def test_big_images_stand_in_a_row_each():
     model = translator((80, 80, 1), (80, 80, 3))
     sheet = plot.sample_sheet(model, data=pair(9, (80, 80, 1), (80, 80, 3)))
@@ -276,9 +281,9 @@ def test_small_sources_are_enlarged(size, repeats):
 
 
 def test_unpaired_images_are_not_shown_as_the_target():
-    model = translator(target=(16, 16, 1), **{"target": ganzoo.Images((16, 16, 1), group="other")})
+    model = translator(target=(16, 16, 1), target_group="other")
     sheet = plot.sample_sheet(model, data=pair(1, target=(16, 16, 1)))
-    assert sheet.shape == (26, 44, 1)
+    assert sheet.shape == (24, 42, 1)  # source and drawn alone
 
 
 class Derived(Tiny):

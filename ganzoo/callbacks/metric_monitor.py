@@ -18,7 +18,8 @@ class MetricMonitor(keras.callbacks.Callback):
 
     Args:
         metric: function of the model that returns a float, or a mapping from names to floats;
-            `ganzoo.metrics.scorer(reference)` makes one.
+            `ganzoo.metrics.scorer(reference)` makes one. One of your own draws what it needs from any model:
+            ``lambda model: accuracy(model.generate(labels=labels, seed=0), labels)``.
         every: ``"epoch"``, or int: every so many training steps; the logs of an epoch hold the latest numbers. The
             first epoch of a call of `fit` is measured at its end where no such step came before.
         name: the number's name, where `metric` returns a float.

@@ -149,12 +149,14 @@ def _generator_of(model: Any, of: str | None) -> keras.Model:
     else:
         taken = [(model.average_of(generator), model.conditions(generator)) for generator in model.generators()]
     chosen = [generator for generator, names in taken if of in names or (of is None and len(taken) == 1)]
-    if len(chosen) != 1:
-        known = " or ".join(f"of={name!r}" for _, names in taken for name in names)
-        several = f"This model has several generators, and a file holds one: say export(..., {known})"
-        one = "This model has one generator, which needs no name" + (f" (but may be called {known})" if known else "")
-        raise ValueError(f"{several if len(taken) > 1 else f'{one}: leave `of` out'}. Received: of={of!r}")
-    return chosen[0]
+    if len(chosen) == 1:
+        return chosen[0]
+    known = " or ".join(f"of={name!r}" for _, names in taken for name in names)
+    if len(taken) > 1:
+        fix = f"This model has several generators, and a file holds one: say export(..., {known})"
+    else:
+        fix = "This model has one generator: leave `of` out"
+    raise ValueError(f"{fix}. Received: of={of!r}")
 
 
 def _inputs_of(model: Any, generator: keras.Model) -> dict[str, _Input]:
@@ -205,10 +207,8 @@ def _batches(inputs: Mapping[str, _Input]) -> list[dict[str, np.ndarray]]:
     batches = [{name: given.examples for name, given in inputs.items()}]
     free = {name: [i for i, n in enumerate(given.shape, 1) if n is None] for name, given in inputs.items()}
     if any(free.values()):
-        wide = {
-            name: np.concatenate([x, x[::-1]], free[name][-1]) if free[name] else x for name, x in batches[0].items()
-        }
-        batches.append(wide)
+        double = {name: np.concatenate([x, x[::-1]], free[name][-1]) for name, x in batches[0].items() if free[name]}
+        batches.append({**batches[0], **double})
     return batches
 
 
@@ -263,7 +263,7 @@ def _rebuild(config: dict, objects: dict[str, Any], weights: list[np.ndarray], b
     if len(generator.weights) < len(weights):  # a subclassed network has none before its first call
         generator(_given(generator, batch), training=False)
     generator.set_weights(weights)
-    for layer in _kept_on(generator):
+    for layer in _switches(generator):
         layer.kept_on = False
     return generator
 
@@ -279,22 +279,22 @@ def _draw(generator: keras.Model, batch: Mapping[str, np.ndarray]) -> np.ndarray
     return np.asarray(images, "float32")
 
 
-def _kept_on(generator: keras.Model) -> list[SwitchedDropout]:
+def _switches(generator: keras.Model) -> list[SwitchedDropout]:
     layers = generator._flatten_layers()  # those inside of networks and layers too
-    return [layer for layer in layers if isinstance(layer, SwitchedDropout) and layer.kept_on]
+    return [layer for layer in layers if isinstance(layer, SwitchedDropout)]
 
 
 @contextlib.contextmanager
 def _switched_off(generator: keras.Model) -> Iterator[None]:
     """Inside, the dropout of the live generator acts in training alone; a compiled function holds the switches."""
-    switches = _kept_on(generator)
+    switches = [(layer, layer.kept_on) for layer in _switches(generator)]
     try:
-        for layer in switches:
+        for layer, _ in switches:
             layer.kept_on, generator.predict_function = False, None
         yield
     finally:
-        for layer in switches:
-            layer.kept_on, generator.predict_function = True, None
+        for layer, kept_on in switches:
+            layer.kept_on, generator.predict_function = kept_on, None
 
 
 def _expected(generator: keras.Model, config: dict, weights: list[np.ndarray], batches: list[dict]) -> list[np.ndarray]:
@@ -340,7 +340,7 @@ def _refuse_random(generator: keras.Model, before: dict, first: np.ndarray, seco
     """Raises a ValueError, with the layer's name, for a generator that draws random numbers for its images."""
 
     def drew(layer: keras.layers.Layer) -> bool:
-        return any(before[key] != state for key, state in _seeds(layer).items())
+        return any(before.get(key, state) != state for key, state in _seeds(layer).items())
 
     layers = [layer for layer in generator._flatten_layers() if drew(layer)]
     innermost = [each for each in layers if not any(map(drew, each._flatten_layers(include_self=False)))]

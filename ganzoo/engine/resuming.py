@@ -39,4 +39,5 @@ class OneTraining(keras.callbacks.CallbackList):
 
     def __exit__(self, kind, *_):
         if kind is None:
+            self.on_train_begin()  # where no epoch was left: a training without epochs, as Keras has it
             super().on_train_end(self._logs)

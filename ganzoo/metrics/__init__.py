@@ -33,6 +33,8 @@ As a whole:
 
     extractor("mnist").features(images)  what the bundled classifiers see
     evaluate("dcgan-mnist")              a preset's numbers under the protocol, `ganzoo.metrics.protocol`
+    evaluate(model, (images, labels), protocol="conditional")    of a model of classes, drawn for those labels
+    evaluate(model, (maps, photos), protocol="paired")           of a model that translates, pair by pair
 """
 
 from __future__ import annotations

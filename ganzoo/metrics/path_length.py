@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -135,7 +135,7 @@ def own_latents(model: Any, num: int, seed: int) -> tuple[np.ndarray | None, dic
 
     Returns:
         For latents of N(0, 1), the default, (None, {}): `perceptual_path_length` draws them. Of a model that overrides
-        `latents`, what it draws: `ends` (2, num, ...) of those named "latents", and the others by name, (num, ...) each.
+        `latents`, what it draws: `ends` (2, num, ...) of those named "latents", and the others by name, (num, ...).
         None where nothing moves: there are no latents, or none of that name that are floats.
     """
     if getattr(type(model), "latents", Drawing.latents) is Drawing.latents:

@@ -28,8 +28,8 @@ from ganzoo import data
 from ganzoo.data.progress import progress
 from ganzoo.metrics.checks import checked_count, checked_images
 from ganzoo.metrics.extractors import extractor as extractor_named
-from ganzoo.metrics.reals import read_reference, some_of
-from ganzoo.metrics.score import (
+from ganzoo.metrics.reals import read_reference, rows_of, some_of
+from ganzoo.metrics.scores import (
     METRICS,
     PATHS,
     DivergedError,
@@ -56,12 +56,13 @@ __all__ = [
     "Reference",
     "Score",
     "evaluate",
+    "rows_of",
     "score",
     "scorer",
     "some_of",
 ]
 
-VERSION = 1  # to be raised when a constant of `ganzoo.metrics.score` or a metric's definition changes
+VERSION = 1  # to be raised when a constant of `ganzoo.metrics.scores` or a metric's definition changes
 OF_PIXELS = ("paired", "diversity", "patches")  # which take no features
 PIXELS_ID = "psnr-ssim11x1.5-range255"  # in the place of an extractor: `paired` and its constants
 
@@ -327,7 +328,7 @@ def _given_images(source: Any, num_images: int | None) -> np.ndarray:
     return images[:num_images]
 
 
-def _warn_of_other_data(preset: str | Path, reals: str, content: str) -> None:
+def _warn_of_other_data(preset: Any, reals: str, content: str) -> None:
     """Says so where a preset's card was measured on as many reals of the same name, and they were others."""
     card = presets.read_card(preset)
     begin = f"/{reals}-"

@@ -14,7 +14,7 @@ import numpy as np
 from ganzoo import data
 from ganzoo.engine import backend
 from ganzoo.engine.parts import Images, Part
-from ganzoo.metrics.score import Reference
+from ganzoo.metrics.scores import Reference
 from ganzoo.zoo.reading import read_parts
 
 if TYPE_CHECKING:
@@ -54,16 +54,19 @@ def read_reference(
     target = getattr(model, "target", "images") or "images"
     conditions = list(model.conditions()) if hasattr(model, "conditions") else []
     parts = _needed(own, target, conditions)
-    read = functools.partial(
-        read_parts, parts, dataset, data_dir=data_dir, folder_shape=image_shape, **_settings(dataset, recipe)
-    )
+    options = {"data_dir": data_dir, "folder_shape": image_shape, **_settings(dataset, recipe)}
+    read = functools.partial(_read, parts, dataset, options)
     found = _with_derived(model, conditions, read(split))
     found = _some_of_each({name: found[name] for name in (target, *conditions)}, own, target, num_images)
     inputs = {name: found[name] for name in conditions}
     reference = Reference(extractor, found[target], lambda: read("train")[target], inputs)
     reference.same_as_train = not is_named(dataset) and not _has_test_split(dataset)
-    reference.resized = recipe is not None and recipe.dataset.image_shape is not None and isinstance(dataset, str)
+    reference.resized = options.get("image_shape") is not None and isinstance(dataset, (str, Path))
     return reference
+
+
+def _read(parts: Mapping[str, Part], dataset: Any, options: Mapping[str, Any], split: str) -> dict[str, np.ndarray]:
+    return read_parts(parts, dataset, split, **options)
 
 
 def is_named(dataset: Any) -> bool:

@@ -89,7 +89,7 @@ def interpolate(model: Any, num_steps: int = 10, num_paths: int = 1, seed: int |
         name: _along(name, values, _is_single(model, name, values, ranks), num_paths, num_steps)
         for name, values in {**held, **inputs}.items()
     }
-    if model.plain and not fixed:  # `generate` computes other batches, and may round a pixel otherwise than earlier versions did
+    if model.plain and not fixed:  # as in earlier versions: `generate` may round a pixel otherwise
         images = np.asarray(model.predict(latents, verbose=0))
         return checked_uint8(images) if images.ndim == 4 else images
     return model.generate(len(latents), seed=seed, **{**fixed, moved: latents})

@@ -11,7 +11,7 @@ import numpy as np
 
 from ganzoo import metrics, plot
 from ganzoo.engine.parts import Images, Labels
-from ganzoo.zoo import presets, training, weights
+from ganzoo.zoo import presets, recipes, training, weights
 from ganzoo.zoo.reading import read_parts
 from ganzoo.zoo.recipes import Card, Golden, Recipe
 
@@ -62,7 +62,7 @@ def publish(folder: str | Path, preset: str, data_dir: str | Path | None = None)
     folder, recipe = Path(folder), presets.read_recipe(preset)
     record = training.read_record(folder)
     _check_record(record, preset, recipe, folder)
-    final = presets.config_dir() / "weights" / f"{preset}.safetensors"
+    final = recipes.config_dir() / "weights" / f"{preset}.safetensors"
     final.parent.mkdir(parents=True, exist_ok=True)
     beside = final.with_name(f".{final.name}.part")
     try:
