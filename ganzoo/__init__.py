@@ -27,7 +27,7 @@ _HOME = {
     "load": "ganzoo.zoo.presets",
     "list_presets": "ganzoo.zoo.presets",
     "info": "ganzoo.zoo.presets",
-    "list_models": "ganzoo.zoo.registry",
+    "list_models": "ganzoo.models",
     "register": "ganzoo.zoo.registry",
     "train": "ganzoo.zoo.training",
 }

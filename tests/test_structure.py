@@ -78,6 +78,39 @@ def test_imports_point_in_one_direction():
 
 
 @pytest.mark.backend_free
+def test_no_circle_of_files():
+    """Not even through imports inside functions."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    uses = {
+        name: {used for used in imported_files(path, files) if used not in (name, "ganzoo")}
+        for name, path in files.items()
+    }
+    done: set[str] = set()
+
+    def visit(name, way):
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        for used in sorted(uses[name]) if name not in done else ():
+            visit(used, (*way, name))
+        done.add(name)
+
+    for name in files:
+        visit(name, ())
+
+
+def imported_files(path: Path, files):
+    tree = ast.parse(path.read_text())
+    checked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    for_types = {id(inner) for node in checked for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and id(node) not in for_types and (node.module or "").startswith("ganzoo"):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in files else node.module for name in names)
+
+
+@pytest.mark.backend_free
 def test_only_the_backend_imports_frameworks():
     for path in sorted(PACKAGE.rglob("*.py")):
         if part(path) in ("engine.backend", "engine.export"):

@@ -5,5 +5,6 @@ from ganzoo.models.dcgan import DCGAN
 from ganzoo.models.pix2pix import Pix2Pix
 from ganzoo.models.vanilla_gan import VanillaGAN
 from ganzoo.models.wgan_gp import WGANGP
+from ganzoo.zoo.registry import get_model, list_models
 
-__all__ = ["CGAN", "DCGAN", "WGANGP", "Pix2Pix", "VanillaGAN"]
+__all__ = ["CGAN", "DCGAN", "WGANGP", "Pix2Pix", "VanillaGAN", "get_model", "list_models"]

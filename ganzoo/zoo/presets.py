@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganzoo.zoo import registry
 from ganzoo.zoo.recipes import (
     Card,
     Golden,
@@ -175,7 +174,9 @@ def build(recipe: Recipe, **arguments: Any) -> GAN:
     Raises:
         ValueError: The model or one of the arguments is unknown; the message names the close ones.
     """
-    model = registry.get_model(recipe.model)
+    from ganzoo.models import get_model  # which imports Keras
+
+    model = get_model(recipe.model)
     arguments = {**recipe.arguments, **arguments}
     known = _constructor_arguments(model)
     for name, value in arguments.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -32,11 +31,11 @@ def register(name: str | Model | None = None) -> Model | Callable[[Model], Model
     Example:
 
     ```python
-    @ganzoo.zoo.registry.register
+    @ganzoo.register
     class MyGAN(ganzoo.DCGAN):
         ...
 
-    ganzoo.zoo.registry.get_model("my_gan")
+    ganzoo.models.get_model("my_gan")
     ```
     """
     if isinstance(name, type):
@@ -45,8 +44,7 @@ def register(name: str | Model | None = None) -> Model | Callable[[Model], Model
 
 
 def list_models() -> list[str]:
-    """Returns the names of all registered models, sorted: the zoo's own and yours."""
-    _import_own_models()
+    """Returns the names of all registered models, sorted: the zoo's own, once `ganzoo.models` is imported, and yours."""
     return sorted(_MODELS)
 
 
@@ -59,10 +57,9 @@ def get_model(name: str) -> type:
     Example:
 
     ```python
-    model = ganzoo.zoo.registry.get_model("dcgan")(image_shape=(32, 32, 3))
+    model = ganzoo.models.get_model("dcgan")(image_shape=(32, 32, 3))
     ```
     """
-    _import_own_models()
     if name not in _MODELS:
         raise ValueError(f"There is no model of that name.{suggestion(name, _MODELS)} Received: name={name!r}")
     return _MODELS[name]
@@ -102,7 +99,3 @@ def _file(model: Model, name: str) -> Model:
 def _same_definition(known: type, model: type) -> bool:
     """A notebook cell run again, or a reloaded module, defines the same class anew: that replaces it."""
     return (known.__module__, known.__qualname__) == (model.__module__, model.__qualname__)
-
-
-def _import_own_models() -> None:
-    importlib.import_module("ganzoo.models")  # by name and late: importing a model files it, and needs this module

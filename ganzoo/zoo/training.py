@@ -22,6 +22,7 @@ from ganzoo.engine.feed import make_feed
 from ganzoo.engine.parts import Images, Labels
 from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
+from ganzoo.models import get_model
 from ganzoo.zoo import presets, weights
 from ganzoo.zoo.reading import read_parts
 from ganzoo.zoo.recipes import Optimizer, Recipe, Training
@@ -44,7 +45,7 @@ from ganzoo.zoo.records import (
     settings,
     write_record,
 )
-from ganzoo.zoo.registry import get_model, suggestion
+from ganzoo.zoo.registry import suggestion
 
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
