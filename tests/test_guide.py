@@ -1,4 +1,4 @@
-"""The guide `ganzoo/models/README.md` as code: every block of it runs, and what it defines trains as the zoo's own do."""
+"""The guide `ganzoo/models/README.md` as code: every block runs, and what it defines trains as the zoo's own do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models of latents and images did before data had parts, they do still: two epochs of training, number by number."""
+"""What models of latents and images did before data had parts, they do still: two epochs of training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import ganzoo
 
-# The mean loss of each of two epochs, and the loss of `evaluate`: taken of the engine that knew latents and images alone.
+# The mean loss of each of two epochs, and the loss of `evaluate`, of the engine that knew latents and images alone.
 # On the machine where they were taken, all weights and images were equal bit by bit too.
 BEFORE = {
     "tensorflow": {

@@ -97,7 +97,7 @@ class HealthMonitor(keras.callbacks.Callback):
         check_positive(every=every, patience=patience)
         self._given, self._allow_nonnegative = _some(images), allow_nonnegative
         self.every, self.patience = every, patience
-        self.images: np.ndarray | None = None
+        self.images = np.zeros(0, "float32")  # until the data are known to fit the model
         if isinstance(self._given, np.ndarray):  # what is wrong with images is told at once
             if self._given.ndim == 4:
                 check_images(self._given, allow_nonnegative=allow_nonnegative, name="images")

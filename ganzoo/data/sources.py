@@ -94,7 +94,7 @@ def read_source(
             "A folder of images needs a size to bring them to: say image_shape=(height, width, channels). "
             f"Received: source={str(source)!r}, image_shape=None"
         )
-    return load_folder(_split_folder(path, split), size, mode or "RGB")
+    return load_folder(split_folder(path, split), size, mode or "RGB")
 
 
 def as_path(source: str | os.PathLike) -> Path | None:
@@ -120,7 +120,8 @@ def has_split(path: Path, split: str) -> bool:
         return any(images in archive.files for images, _ in split_keys(split))
 
 
-def _split_folder(path: Path, split: str) -> Path:
+def split_folder(path: Path, split: str) -> Path:
+    """The folder of a split, or the folder itself where it has none; refused where it has others."""
     if (path / split).is_dir():
         return path / split
     if others := [name for name in SPLITS if (path / name).is_dir()]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import inspect
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,13 +17,14 @@ from ganzoo.data.preprocessing import check_positive, to_uint8
 from ganzoo.engine import backend
 from ganzoo.engine.backend.scope import StepScope
 from ganzoo.engine.before import named_arguments
+from ganzoo.engine.mixin import Mixin
 from ganzoo.engine.parts import Images, input_names, pick
 from ganzoo.networks.making import seed_states
 
 __all__ = ["Drawing"]
 
 
-class Drawing:
+class Drawing(Mixin):
     """What of `BaseGAN` is about drawing."""
 
     def noise(self, kind: str, shape):
@@ -102,7 +104,7 @@ class Drawing:
         parts = self._inputs_for(generator, n, seed, inputs)
         network = self.average_of(generator) if averaged else generator
         begins = range(0, len(next(iter(parts.values()))), batch_size)
-        states, entropy = seed_states(network), np.random.SeedSequence().entropy if seed is None else seed
+        states, entropy = seed_states(network), secrets.randbits(64) if seed is None else seed
         drawn = []
         for begin in begins:
             batch = {name: self._to_device(name, part[begin : begin + batch_size]) for name, part in parts.items()}
@@ -187,7 +189,7 @@ class Drawing:
             return given
         drawn = self.seeded_latents(count, seed, **{key: inputs[key] for key in inputs if key not in names})
         drawn = drawn if isinstance(drawn, dict) else {"latents": drawn}
-        return {name: given.get(name, drawn.get(name)) for name in names}
+        return {name: given[name] if name in given else drawn[name] for name in names}
 
     def _refuse_unknown(self, inputs: Mapping[str, Any], names: list[str], options: list[str]) -> None:
         for name in inputs:

@@ -8,12 +8,13 @@ from keras import ops
 
 from ganzoo.engine.backend.scope import StepScope
 from ganzoo.engine.feed import Feed, make_feed
+from ganzoo.engine.mixin import Mixin
 from ganzoo.engine.naming import is_in_memory
 
 __all__ = ["Evaluating", "logit_of"]
 
 
-class Evaluating:
+class Evaluating(Mixin):
     """What of `BaseGAN` is about evaluating and logging."""
 
     def evaluate(

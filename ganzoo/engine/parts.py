@@ -105,7 +105,7 @@ class Images(Part):
         check_images(images, self._shape_of(images), allow_nonnegative=allow_nonnegative, name=name)
         return images if images.dtype == np.uint8 else images.astype("float32", copy=False)
 
-    def _shape_of(self, images: np.ndarray) -> tuple[int, ...]:
+    def _shape_of(self, images: np.ndarray) -> Any:
         """The shape that these images must have: their own, where any will do."""
         sizes = images.shape[1:3] if images.ndim == 4 else (1, 1)
         return (*(own if own is not None else size for own, size in zip(self.shape[:2], sizes)), self.shape[2])
@@ -254,6 +254,7 @@ class Text(Part):
         check_positive(length=length)
         super().__init__((int(length),), group, derived)
         self.vocabulary = list(vocabulary)
+        self.length = int(length)
         self._numbers = {word: number for number, word in enumerate(self.vocabulary, 2)}
         if not self.vocabulary or len(self._numbers) < len(self.vocabulary):
             raise ValueError(f"A vocabulary holds each word once. Received: {len(self.vocabulary)} words, some twice")
@@ -295,11 +296,11 @@ class Text(Part):
                 f"{len(self.vocabulary)} and count as unknown: {shown}{more}.",
                 stacklevel=4,
             )
-        long = sum(len(words) > self.shape[0] for words in sentences)
+        long = sum(len(words) > self.length for words in sentences)
         if long and "" not in self._told:
             self._told.add("")
             warnings.warn(
-                f"{long} of {len(sentences)} `{name}` have more than {self.shape[0]} words: the rest is left out.",
+                f"{long} of {len(sentences)} `{name}` have more than {self.length} words: the rest is left out.",
                 stacklevel=4,
             )
 
@@ -308,13 +309,13 @@ class Text(Part):
 
     def examples(self, num, seed=0):
         rng = np.random.default_rng(seed)
-        return np.array([" ".join(rng.choice(self.vocabulary, min(3, *self.shape))) for _ in range(num)])
+        return np.array([" ".join(rng.choice(self.vocabulary, min(3, self.length))) for _ in range(num)])
 
     def read(self, text, name):
         return text
 
     def get_config(self):
-        own = {"vocabulary": self.vocabulary, "length": self.shape[0]}
+        own = {"vocabulary": self.vocabulary, "length": self.length}
         return {**own, "group": self.group, "derived": self.derived}
 
 

@@ -11,12 +11,13 @@ import keras
 from keras import ops
 
 from ganzoo.engine import backend
+from ganzoo.engine.mixin import Mixin
 from ganzoo.networks.making import seed_states
 
 __all__ = ["Saving"]
 
 
-class Saving:
+class Saving(Mixin):
     """What of `BaseGAN` is about saving."""
 
     def save(self, filepath, overwrite: bool = True, **kwargs):

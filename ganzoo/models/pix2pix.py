@@ -46,12 +46,11 @@ class Pix2Pix(GAN):
         >>> drawn = model.generate(source=drawings)            # uint8 (n, 128, 128, 3)
 
     Reference:
-        Isola et al. 2017, arXiv:1611.07004, eq. 4, section 3 and appendix 6 (lambda 100, batches of 1, Adam 2e-4, .5).
+        Isola et al. 2017, arXiv:1611.07004, eq. 4, section 3, appendix 6 (lambda 100, batches of 1, Adam 2e-4, .5).
 
     Differs from the paper:
-        instance normalisation, which for batches of one image is its batch normalisation on the batch's own statistics,
-        and agrees in training, at test time and in exported files. Jitter enlarges the images that are given, where
-        the paper shrinks larger ones. `generate` draws with a moving average of the generator (`ema_decay=0`: without).
+        instance normalisation, for batches of one image the same as its batch normalisation, and the same in exported
+        files. Jitter enlarges the images that are given, where the paper shrinks larger ones. G is averaged.
     """
 
     evaluation_metrics = (*GAN.evaluation_metrics, "l1")

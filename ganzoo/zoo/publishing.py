@@ -189,7 +189,7 @@ def _halved(recipe: Recipe, trained: Path, path: Path) -> tuple[GAN, float]:
 def _compared(model: GAN) -> np.ndarray:
     """Images for examples of what the generator must be told, as many as show a difference."""
     num = min(NUM_COMPARED, max(4, PIXELS_COMPARED // int(np.prod(model.image_shape))))
-    given = {name: model.data[name].examples(num, SEED) for name in model.conditions()}
+    given: dict[str, Any] = {name: model.data[name].examples(num, SEED) for name in model.conditions()}
     return model.generate(num, seed=SEED, **given)
 
 

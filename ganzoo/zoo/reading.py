@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ganzoo import data
-from ganzoo.data.sources import as_path
+from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.naming import named
 from ganzoo.engine.parts import Images, Labels, Part
 from ganzoo.zoo.registry import suggestion
@@ -53,7 +53,7 @@ def read_parts(
     if not isinstance(source, (str, Path)):
         found = named(source, None, wanted)
     elif path is not None and path.is_dir():
-        found = _of_folder(_split_of(path, split), wanted, tuple(image_shape or folder_shape or ()))
+        found = _of_folder(split_folder(path, split), wanted, tuple(image_shape or folder_shape or ()))
     else:
         shape = None if image_shape is None else tuple(image_shape)
         found = _of_set(source, split, data_dir, wanted, names, shape)
@@ -76,10 +76,6 @@ def _of_set(source, split, data_dir, wanted: Mapping[str, Part], names: Mapping[
                 f"`parts: {{{name}: ...}}` in the recipe's dataset. Received: {names.get(name, name)!r}"
             )
     return {name: given[names.get(name, name)] for name in wanted}
-
-
-def _split_of(path: Path, split: str) -> Path:
-    return path / split if (path / split).is_dir() else path
 
 
 def _of_folder(path: Path, wanted: Mapping[str, Part], shape: tuple[int, ...]) -> dict[str, Any]:

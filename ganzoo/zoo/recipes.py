@@ -159,7 +159,7 @@ class Golden(_Strict):
 
     def draw(self, model: GAN) -> np.ndarray:
         """Returns what `model` draws from the same seed and inputs."""
-        count, given = self.shape[0], {}
+        count, given = self.shape[0], dict[str, Any]()
         for name, values in self.inputs.items():
             made = isinstance(values, dict)
             given[name] = model.data[name].examples(count, values["examples"]) if made else values

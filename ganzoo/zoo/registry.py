@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Model = TypeVar("Model", bound=type)
 
@@ -44,11 +44,11 @@ def register(name: str | Model | None = None) -> Model | Callable[[Model], Model
 
 
 def list_models() -> list[str]:
-    """Returns the names of all registered models, sorted: the zoo's own, once `ganzoo.models` is imported, and yours."""
+    """Returns the names of all registered models, sorted: the zoo's, once `ganzoo.models` is imported, and yours."""
     return sorted(_MODELS)
 
 
-def get_model(name: str) -> type:
+def get_model(name: str) -> Any:
     """Returns the class registered under `name`.
 
     Raises:
