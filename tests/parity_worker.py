@@ -20,15 +20,18 @@ VARIANTS = {
     "gan": (ganzoo.VanillaGAN, {"dropout": 0.0}),  # dropout draws its masks with each framework's own generator
     "gan_minimax": (ganzoo.VanillaGAN, {"dropout": 0.0, "minimax": True}),
     "wgan_gp": (ganzoo.WGANGP, {}),
+    "cgan": (ganzoo.CGAN, {}),
+    "pix2pix": (ganzoo.Pix2Pix, {"dropout": 0.0}),
 }
 STEPS, BATCH = 5, 8
-TRAINED_ON = ("dcgan", "wgan_gp")
+TRAINED_ON = ("dcgan", "wgan_gp", "cgan")
 
 
 def build(name):
     """A small model whose random weights, latents and mixing weights come from NumPy."""
     cls, arguments = VARIANTS[name]
-    model = cls(image_shape=(16, 16, 1), latent_dim=8, width=8, seed=0, **arguments)
+    sizes = {"image_shape": (16, 16, 1), "latent_dim": 8, "width": 8} if "image_shape" in cls.tiny else cls.tiny
+    model = cls(**{**sizes, "seed": 0, **arguments})
     rng = np.random.default_rng(0)
     for network in (model.discriminator, model.generator):
         for v in network.weights:
@@ -64,9 +67,9 @@ def train(folder: Path) -> None:
     for name in VARIANTS:
         model = build(name)
         model.compile(run_eagerly=True)  # so that the noise is drawn anew at each step
-        images = images_for(model)
+        data = data_for(model)
         recorder = Losses()
-        history = model.fit(images, batch_size=BATCH, epochs=STEPS, shuffle=False, verbose=0, callbacks=[recorder])
+        history = model.fit(data, batch_size=BATCH, epochs=STEPS, shuffle=False, verbose=0, callbacks=[recorder])
         for key in ("generator_loss", "discriminator_loss"):
             results[f"{name}|{key}"] = np.array(history.history[key])
         for variable, value in zip(model.weights, recorder.weights):
@@ -76,21 +79,28 @@ def train(folder: Path) -> None:
     np.savez(folder / f"{keras.config.backend()}.npz", **results)
 
 
-def images_for(model):
-    return np.random.default_rng(1).integers(0, 255, (BATCH * model.discriminator_steps, 16, 16, 1), "uint8")
+def data_for(model):
+    num = BATCH * model.discriminator_steps
+    images = np.random.default_rng(1).integers(0, 255, (num, *model.image_shape), "uint8")
+    return {**{name: part.examples(num) for name, part in model.data.items()}, model.target: images}
+
+
+def inputs_for(model, num=16):
+    rng = np.random.default_rng(2)
+    latents = {"latents": rng.standard_normal((num, model.latent_dim), dtype="float32")} if model.latent_dim else {}
+    return {**latents, **{name: model.data[name].examples(num) for name in model.conditions()}}
 
 
 def draw(folder: Path) -> None:
     drawn = {}
     for path in sorted(folder.glob("*.keras")):
         model = keras.saving.load_model(path)
-        latents = np.random.default_rng(2).standard_normal((16, model.latent_dim), dtype="float32")
-        drawn[path.stem] = model.predict(latents, verbose=0)
+        drawn[path.stem] = model.predict(inputs_for(model), verbose=0)
         assert model.compiled and int(ops.convert_to_numpy(model.optimizer.iterations)) == STEPS
         if path.name.split(".")[0] not in TRAINED_ON:
             continue
         model.noise = noise_of(np.random.default_rng(3))
-        model.fit(images_for(model), batch_size=BATCH, shuffle=False, verbose=0)
+        model.fit(data_for(model), batch_size=BATCH, shuffle=False, verbose=0)
         weights = [ops.convert_to_numpy(v).ravel() for v in model.generator.weights + model.discriminator.weights]
         drawn[f"{path.stem}.after"] = np.concatenate(weights)
     np.savez(folder / f"{keras.config.backend()}.draw.npz", **drawn)

@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.backend_free
 
 BACKENDS = ("tensorflow", "jax", "torch")
-VARIANTS = ("dcgan", "dcgan_spectral", "gan", "gan_minimax", "wgan_gp")
+VARIANTS = ("dcgan", "dcgan_spectral", "gan", "gan_minimax", "wgan_gp", "cgan", "pix2pix")
 PAIRS = [("tensorflow", "jax"), ("tensorflow", "torch")]
 WORKER = Path(__file__).with_name("parity_worker.py")
 
@@ -75,7 +75,7 @@ def test_a_model_saved_on_one_backend_draws_the_same_on_the_others(folder, varia
             np.testing.assert_allclose(drawn[backend][f"{variant}.{saved_on}"], at_home, atol=1e-4)
 
 
-@pytest.mark.parametrize("variant", ["dcgan", "wgan_gp"])
+@pytest.mark.parametrize("variant", ["dcgan", "wgan_gp", "cgan"])
 def test_a_model_saved_on_one_backend_is_trained_on_by_the_others(folder, variant):
     after = {backend: dict(np.load(folder / f"{backend}.draw.npz")) for backend in BACKENDS}
     for saved_on in BACKENDS:

@@ -308,6 +308,9 @@ def export(
         Path | None, typer.Option("--output", "-o", help="The folder to write. Default: PRESET in this folder.")
     ] = None,
     format: Annotated[str, typer.Option(help="The file format.")] = "tf_saved_model",
+    of: Annotated[
+        str | None, typer.Option(help="Of a model of several generators: the input of the one to write.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a generator for other programs: a file that runs without ganzoo and without Keras."""
@@ -318,7 +321,7 @@ def export(
     with support.working("Exporting, reloading and comparing"):
         from ganzoo.engine.export import export as export_
 
-        path = export_(model, output, format=format, overwrite=overwrite, verbose=False)
+        path = export_(model, output, format=format, overwrite=overwrite, verbose=False, of=of)
     typer.echo(f"Wrote {path}")
 
 

@@ -265,9 +265,14 @@ def _best(best: Mapping[str, Any]) -> str:
 
 
 def _commands(preset: PresetInfo) -> list[str]:
-    if preset.pretrained:
-        return [
-            f"Draw:   ganzoo generate {preset.name} -n 64 --seed 0 -o {preset.name}.png",
-            f'Python: images = ganzoo.load("{preset.name}").generate(16, seed=0)',
-        ]
-    return [f"Train it: ganzoo train {preset.name}"]
+    if preset.card is None:
+        return [f"Train it: ganzoo train {preset.name}"]
+    inputs = preset.card.golden.inputs
+    files = [name for name, values in inputs.items() if isinstance(values, dict)]
+    told = [f"{name}={name}.png" for name in files] or [f"{name}={values[0]}" for name, values in inputs.items()]
+    drawn = ["-n 64 --seed 0"] if not inputs else told
+    given = ", ".join([*([] if files else ["16"]), *(f"{name}={name}" for name in files), *([] if files else told)])
+    return [
+        f"Draw:   ganzoo generate {preset.name} {' '.join(drawn)} -o {preset.name}.png",
+        f'Python: images = ganzoo.load("{preset.name}").generate({given}, seed=0)',
+    ]

@@ -26,7 +26,7 @@ NUM_COMPARED, PIXELS_COMPARED = 256, 1_000_000  # images; fewer where they are l
 NUM_GOLDEN, NUM_SHEET, SEED = 4, 64, 0
 
 
-README_COLUMNS = ("frechet_distance", "precision", "recall", "coverage")
+README_COLUMNS = ("frechet_distance", "precision", "recall", "coverage", "label_accuracy", "psnr")
 
 
 def publish(folder: str | Path, preset: str, data_dir: str | Path | None = None) -> Card:
@@ -199,7 +199,7 @@ def _shown(recipe: Recipe, model: GAN, data_dir: str | Path | None) -> dict[str,
     if all(isinstance(part, Labels) for part in told):
         return None
     if not recipe.dataset.shown:
-        return {name: model.data[name].examples(8, SEED) for name in model.data}
+        return {name: model.data[name].examples(8, SEED) for name in model.conditions()}
     dataset = recipe.dataset
     parts = read_parts(
         model.data,
