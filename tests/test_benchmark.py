@@ -21,8 +21,11 @@ sys.path.insert(0, str(SCRIPTS))
 import benchmark  # noqa: E402
 import plain_torch  # noqa: E402
 
-FORMS = [("dcgan", form) for form in benchmark.PLAIN_FORMS]
+from ganzoo.layers import SwitchedDropout  # noqa: E402
+
+FORMS = [(model, form) for model in ("dcgan", "cgan", "pix2pix") for form in benchmark.PLAIN_FORMS]
 FORMS += [("wgan_gp", form) for form in benchmark.PLAIN_FORMS if "reuse" not in form]
+SIZES = {"pix2pix": {"size": 64}}  # fewer pixels than are measured
 
 
 def run(*arguments):
@@ -42,37 +45,66 @@ def as_torch(name: str, value: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(value.copy())
 
 
+def inputs_of(model: str, network: keras.Model) -> dict[str, np.ndarray]:
+    """An example of each input of one of ganzoo's networks, by its name."""
+    rng, shapes = np.random.default_rng(0), {tensor.name: tensor.shape[1:] for tensor in network.inputs}
+    values = {name: rng.uniform(-1, 1, (4, *shape)).astype("float32") for name, shape in shapes.items()}
+    return {name: np.arange(4, dtype="int32") if name == "labels" else value for name, value in values.items()}
+
+
+def as_plain(name: str, value: np.ndarray) -> torch.Tensor:
+    value = value[:, :, None, None] if name == "latents" else value
+    value = torch.from_numpy(value).to(plain_torch.DEVICE)
+    return value.permute(0, 3, 1, 2) if value.ndim == 4 and name != "latents" else value
+
+
 @pytest.mark.parametrize("model", benchmark.IMAGES_PER_STEP)
 def test_plain_loops_have_the_networks_of_ganzoo(model):
-    gan, batch_size = benchmark.build_ganzoo(model)
-    loop = plain_torch.LOOPS[model]()
-    assert (loop.latent_dim, loop.batch_size) == (gan.latent_dim, batch_size)
+    """The same weights give the same results: at a width of 8 where the true one is of 40 million weights."""
+    sizes = {"width": 8 if model == "pix2pix" else 64, **SIZES.get(model, {})}
+    gan, batch_size = benchmark.build_ganzoo(model, **sizes)
+    loop = benchmark.plain_loop(model)(**sizes)
+    assert loop.batch_size == batch_size and getattr(loop, "latent_dim", None) == gan.latent_dim
     assert loop.images_per_step == batch_size * gan.discriminator_steps == benchmark.IMAGES_PER_STEP[model]
     rng = np.random.default_rng(0)
-    latents = rng.standard_normal((4, gan.latent_dim), dtype="float32")
-    inputs = {"generator": latents, "discriminator": rng.uniform(-1, 1, (4, 28, 28, 1)).astype("float32")}
     for name in ("generator", "discriminator"):
         network, plain = getattr(gan, name), getattr(loop, name).eval()
-        assert sum(p.numel() for p in plain.parameters()) == sum(np.prod(v.shape) for v in network.trainable_weights)
+        SwitchedDropout.switch(network, False)
+        inputs = inputs_of(model, network)
         with torch.no_grad():
             for parameter, variable in zip(plain.parameters(), network.trainable_weights, strict=True):
                 variable.assign(ops.convert_to_numpy(variable) + rng.normal(0, 0.02, variable.shape).astype("float32"))
                 parameter.copy_(as_torch(variable.path, ops.convert_to_numpy(variable)))
-            x = inputs[name]
-            x = x[:, :, None, None] if name == "generator" else x.transpose(0, 3, 1, 2)
-            expected = plain(torch.from_numpy(x).to(plain_torch.DEVICE)).cpu()
-            got = ops.convert_to_numpy(network(inputs[name], training=False))
-        expected = expected.permute(0, 2, 3, 1) if name == "generator" else expected
+            expected = plain(*(as_plain(*item) for item in inputs.items())).cpu()
+            x = inputs if len(inputs) > 1 else next(iter(inputs.values()))
+            got = ops.convert_to_numpy(network(x, training=False))
+        expected = expected.permute(0, 2, 3, 1) if expected.ndim == 4 else expected
         np.testing.assert_allclose(got, expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("model", benchmark.IMAGES_PER_STEP)
-def test_plain_loops_have_the_optimizers_of_ganzoo(model):
+def test_plain_loops_have_as_many_weights_as_ganzoo(model):
     gan, _ = benchmark.build_ganzoo(model)
+    with torch.device("meta"):
+        networks = benchmark.plain_loop(model).networks(as_measured(model), 64, True)
+    for network, plain in zip((gan.generator, gan.discriminator), networks):
+        assert sum(p.numel() for p in plain.parameters()) == sum(np.prod(v.shape) for v in network.trainable_weights)
+
+
+def as_measured(model: str):
+    """A loop without networks, of the default size."""
+    loop = object.__new__(benchmark.plain_loop(model))
+    loop.size = 128
+    return loop
+
+
+@pytest.mark.parametrize("model", benchmark.IMAGES_PER_STEP)
+def test_plain_loops_have_the_optimizers_of_ganzoo(model):
+    gan, _ = benchmark.build_ganzoo(model, width=4, **SIZES.get(model, {}))
     gan.compile()
     for optimizer in gan.optimizer.optimizers:
         rate = float(ops.convert_to_numpy(optimizer.learning_rate))
-        settings = plain_torch.LOOPS[model].adam
+        settings = benchmark.plain_loop(model).adam
         assert rate == pytest.approx(settings["lr"])
         assert (optimizer.beta_1, optimizer.beta_2) == settings["betas"]
 
@@ -80,13 +112,36 @@ def test_plain_loops_have_the_optimizers_of_ganzoo(model):
 @pytest.mark.backend_free
 @pytest.mark.parametrize(("model", "form"), FORMS)
 def test_each_form_of_the_plain_loops_trains_both_networks(model, form):
-    loop = plain_torch.LOOPS[model](**benchmark.PLAIN_FORMS[form], width=8, batch_size=4)
+    sizes = {"width": 8, "batch_size": 4, **SIZES.get(model, {})}
+    loop = benchmark.plain_loop(model)(**benchmark.PLAIN_FORMS[form], **sizes)
     before = [p.detach().clone() for network in (loop.generator, loop.discriminator) for p in network.parameters()]
-    loop.step(torch.rand(loop.images_per_step, 1, 28, 28) * 2 - 1)
+    loop.step(*loop.random_batch())
     after = [p for network in (loop.generator, loop.discriminator) for p in network.parameters()]
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in after)
     still = [p.numel() for old, p in zip(before, after) if torch.equal(old, p)]
     assert still == ([1] if model == "wgan_gp" else [])  # a critic's last bias moves no difference of its scores
+
+
+def test_plain_pix2pix_has_the_losses_of_ganzoo(monkeypatch):
+    """Without dropout, both players' losses of the same weights on the same pair."""
+    gan, _ = benchmark.build_ganzoo("pix2pix", width=4, size=64)
+    gan.dropout_at_test = False
+    loop = benchmark.plain_loop("pix2pix")(width=4, size=64)
+    seen = []
+    for name in ("generator", "discriminator"):
+        weights = (p for p in getattr(gan, name).trainable_weights)
+        with torch.no_grad():
+            for parameter, variable in zip(getattr(loop, name).parameters(), weights, strict=True):
+                parameter.copy_(as_torch(variable.path, ops.convert_to_numpy(variable)))
+        monkeypatch.setattr(getattr(loop, f"{name}_optimizer"), "step", lambda: None)  # both losses at the start
+        getattr(loop, name).eval()
+    monkeypatch.setattr(torch.Tensor, "backward", lambda loss: seen.append(loss.item()))
+    images = [np.random.default_rng(i).uniform(-1, 1, (1, 64, 64, 3)).astype("float32") for i in range(2)]
+    loop.step(*(torch.from_numpy(x).permute(0, 3, 1, 2) for x in images))
+    real = gan.as_batch(*images)
+    fake = gan.fake(real, training=False)
+    losses = [gan.discriminator_loss(real, fake, False), gan.generator_loss(real, fake, False)]
+    np.testing.assert_allclose([float(ops.convert_to_numpy(loss)) for loss in losses], seen, rtol=1e-4)
 
 
 @pytest.mark.backend_free
@@ -137,6 +192,8 @@ def test_speed_runs_end_to_end(tmp_path):
         (["--quick", "--alternations", 0], "--alternations 0"),
         (["--steps", 0], "--steps 0"),
         (["--model", "vae"], "--model vae"),
+        (["--batch-size", 16], "--batch-size 16"),
+        (["--model", "pix2pix", "--batch-size", 0], "--batch-size 0"),
         (["--backends", "torch,mxnet"], "--backends torch,mxnet"),
         (["--precisions", "float16"], "--precisions float16"),
         (["--output", "missing/folder/speed.json"], "--output missing/folder/speed.json"),
@@ -168,7 +225,7 @@ def test_quality_scores_the_plain_loop_and_the_presets_under_one_protocol(tmp_pa
     table = quality.quality(tmp_path / "out", None, epochs=1, seed=0, seeds=2)
     names = ["plain loop, 1 epochs", *presets.list_presets(dataset="mnist", pretrained=True)]
     assert list(table["mnist"]) == names and json.loads((tmp_path / "out/quality.json").read_text()) == table
-    plain, other = (table["mnist"][name]["frechet_distance"] for name in names[:2])
+    plain, other = (table["mnist"][name]["frechet_distance"] for name in (names[0], "dcgan-mnist"))
     assert plain["ratio"] == 1 and other["ratio"] == pytest.approx(other["value"] / plain["value"])
     assert plain["std"] is None and other["std"] > 0
     assert plain["protocol"].split("/")[:5] == other["protocol"].split("/")[:5]
@@ -178,7 +235,7 @@ def test_quality_scores_the_plain_loop_and_the_presets_under_one_protocol(tmp_pa
     assert (tmp_path / "out/plain-mnist-epochs1-seed0.npz").stat().st_mtime_ns == before, (
         "what is there is not trained again"
     )
-    assert names[1] in capsys.readouterr().out
+    assert "dcgan-mnist" in capsys.readouterr().out
 
 
 def test_modes_counts_each_variant_and_keeps_what_is_done(tmp_path, monkeypatch, capsys):

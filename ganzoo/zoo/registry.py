@@ -75,8 +75,9 @@ def snake_case(class_name: str) -> str:
 def suggestion(name: object, choices: Iterable[str]) -> str:
     """Returns a sentence, after a space, that names the choices close to `name`, or else all of them."""
     choices = sorted(choices)
-    if close := difflib.get_close_matches(str(name).lower(), choices, n=3):
-        *others, last = map(repr, close)
+    lower = {choice.lower(): choice for choice in choices}
+    if close := difflib.get_close_matches(str(name).lower(), lower, n=3):
+        *others, last = (repr(lower[each]) for each in close)
         return f" Did you mean {', '.join(others)}{' or ' * bool(others)}{last}?"
     return f" Choose from: {', '.join(choices)}." if choices else ""
 

@@ -1,0 +1,187 @@
+"""Training, publishing and drawing by recipe of models whose data has several parts: classes, pairs, phases."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import ganzoo
+from ganzoo import cli
+from ganzoo.zoo import download, presets, publishing, recipes, training
+
+pytestmark = pytest.mark.backend_free
+
+RNG = np.random.default_rng(0)
+RECIPE = """\
+model: {model}
+description: tiny
+paper: Somebody 2020, arXiv:2001.00001
+arguments: {arguments}
+dataset: {dataset}
+training: {{epochs: 1, batch_size: 4, seed: 1{optimizer}}}
+{more}
+"""
+CGAN = "{image_shape: [16, 16, 1], num_classes: 3, latent_dim: 4, width: 4}"
+PIX2PIX = "{source_shape: [64, 64, 1], target_shape: [64, 64, 3], width: 2, max_width: 4, dropout_at_test: false}"
+
+
+def write(folder, name, **values):
+    values = {"optimizer": "", "more": "", **values}
+    path = folder / f"{name}.yaml"
+    path.write_text(RECIPE.format(**values))
+    return path
+
+
+def pictures(num, shape):
+    return RNG.integers(0, 256, (num, *shape), "uint8")
+
+
+def save(folder, name, image):
+    folder.mkdir(parents=True, exist_ok=True)
+    ganzoo.plot.save_png(folder / name, image)
+
+
+@pytest.fixture
+def zoo(tmp_path, monkeypatch):
+    """A configuration folder; archives of labelled images and of pairs beside it."""
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    monkeypatch.setattr(recipes, "config_dir", lambda: folder)
+    monkeypatch.setattr(download, "bundled_dir", lambda: folder / "weights")
+    np.savez(tmp_path / "toy.npz", images=pictures(20, (16, 16, 1)), labels=np.arange(20) % 3)
+    write(folder, "cgan-toy", model="cgan", arguments=CGAN, dataset=f"{{name: {tmp_path}/toy.npz}}")
+    write(folder, "pix2pix-toy", model="pix2pix", arguments=PIX2PIX, dataset="{name: toy, derive: {source: grey}}")
+    return folder
+
+
+def test_a_preset_of_classes_is_trained_published_and_drawn_from(zoo, tmp_path):
+    model = ganzoo.train("cgan-toy", tmp_path / "run", verbose=0)
+    assert model.data["labels"].num_classes == 3 and (tmp_path / "run" / "samples.png").is_file()
+    card = publishing.publish(tmp_path / "run", "cgan-toy")
+    assert card.golden.inputs == {"labels": [0, 1, 2, 0]} and card.golden.difference(ganzoo.load("cgan-toy")) <= 1
+    assert "labels=0" in str(ganzoo.info("cgan-toy")) and "generate(16, labels=0, seed=0)" in str(
+        ganzoo.info("cgan-toy")
+    )
+    runner, sheet = CliRunner(), tmp_path / "sheet.png"
+    done = runner.invoke(cli.app, ["generate", "cgan-toy", "labels=2", "-n", "6", "--seed", "0", "-o", str(sheet)])
+    assert done.exit_code == 0 and "6 images, seed 0" in done.output, done.output
+    folder = tmp_path / "each"
+    done = runner.invoke(cli.app, ["generate", "cgan-toy", "labels=0,1", "--seed", "0", "--separate", str(folder)])
+    assert done.exit_code == 0 and len(list(folder.glob("*.png"))) == 2, done.output
+    done = runner.invoke(cli.app, ["generate", "cgan-toy", "--seed", "0", "-o", str(sheet), "--overwrite"])
+    assert done.exit_code == 0 and "64 images, seed 0, labels 0 to 2" in done.output, done.output
+    for wrong, message in (
+        ("labels=3", "must lie in 0 to 2"),
+        ("label=1", "Did you mean 'labels'"),
+        ("3", "NAME=VALUE"),
+    ):
+        done = runner.invoke(cli.app, ["generate", "cgan-toy", wrong, "-o", str(tmp_path / "no.png")])
+        assert done.exit_code == 2 and message in done.stderr and not (tmp_path / "no.png").exists()
+
+
+def test_a_folder_of_class_folders_is_trained_on(zoo, tmp_path):
+    for index, image in enumerate(pictures(12, (20, 24, 3))):
+        save(tmp_path / "photos" / "abcd"[index % 4], f"{index}.png", image)
+    folder = tmp_path / "run"
+    model = ganzoo.train("cgan-toy", folder, data=tmp_path / "photos", image_shape=(16, 16, 3), verbose=0)
+    assert model.data["labels"].num_classes == 4 and model.image_shape == (16, 16, 3)
+    assert model.generate(labels=[0, 3]).shape == (2, 16, 16, 3)
+    resumed = ganzoo.train("cgan-toy", folder, data=tmp_path / "photos", image_shape=(16, 16, 3), verbose=0)
+    np.testing.assert_array_equal(resumed.generate(4, labels=1, seed=0), model.generate(4, labels=1, seed=0))
+
+
+def test_pairs_are_trained_on_from_two_folders_and_side_by_side(zoo, tmp_path):
+    write(zoo, "pix2pix-pairs", model="pix2pix", arguments=PIX2PIX.replace("64, 1", "64, 3"), dataset="{name: none}")
+    for index, (a, b) in enumerate(zip(pictures(6, (64, 64, 3)), pictures(6, (64, 64, 3)))):
+        save(tmp_path / "two" / "A", f"{index}.png", a)
+        save(tmp_path / "two" / "B", f"{index}.png", b)
+        save(tmp_path / "one", f"{index}.png", np.concatenate([a, b], axis=1))
+    images = {}
+    for form in ("two", "one"):
+        model = ganzoo.train("pix2pix-pairs", tmp_path / f"run-{form}", data=tmp_path / form, verbose=0)
+        assert {path.name for path in (tmp_path / f"run-{form}" / "samples").glob("*.png")} == {"epoch_0001.png"}
+        images[form] = model.generate(source=model.data["source"].examples(2))
+    np.testing.assert_array_equal(images["two"], images["one"])
+    (tmp_path / "two" / "B" / "3.png").rename(tmp_path / "two" / "B" / "other.png")
+    with pytest.raises(ValueError, match=r"3.*other|other.*3"):
+        ganzoo.train("pix2pix-pairs", tmp_path / "run", data=tmp_path / "two", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_derived_source_and_an_image_on_the_command_line(zoo, tmp_path):
+    images = {"target": pictures(6, (64, 64, 3))}
+    model = ganzoo.train("pix2pix-toy", tmp_path / "run", data=images, verbose=0)
+    assert model.data["source"].shape == (64, 64, 1)
+    save(tmp_path, "drawing.png", images["target"][0])
+    arguments = ["generate", str(tmp_path / "run"), f"source={tmp_path}/drawing.png", "-o", str(tmp_path / "out.png")]
+    done = CliRunner().invoke(cli.app, arguments)
+    assert done.exit_code == 0 and "1 images" in done.output, done.output
+    done = CliRunner().invoke(cli.app, [*arguments[:2], f"source={tmp_path}/none.png", *arguments[3:], "--overwrite"])
+    assert done.exit_code == 2 and "no image file of that name" in done.stderr
+
+
+def test_any_optimizer_of_keras_by_its_class(zoo, tmp_path):
+    def recipe(text):
+        dataset = f"{{name: {tmp_path}/toy.npz}}"
+        return write(tmp_path, "own", model="cgan", arguments=CGAN, dataset=dataset, optimizer=f", optimizer: {text}")
+
+    rmsprop = "{generator: {class: RMSprop, learning_rate: 5e-5, rho: 0.9, clipnorm: 1.0}}"
+    model = ganzoo.train(recipe(rmsprop), tmp_path / "run", verbose=0)
+    assert isinstance(model.optimizer["generator"], keras.optimizers.RMSprop)
+    assert model.optimizer["generator"].clipnorm == 1.0 and isinstance(
+        model.optimizer["discriminator"], keras.optimizers.Adam
+    )
+    assert "RMSprop(5e-05" in str(ganzoo.info(recipe(rmsprop)))
+    for text, message in (
+        (
+            "{generator: {class: RMSProp, learning_rate: 1e-3}}",
+            r"training\.optimizer\.generator\.class.*Did you mean 'RMSprop'",
+        ),
+        ("{generator: {class: SGD, learning_rate: 1e-3, beta_1: 0.5}}", r"SGD does not take that.*beta_1"),
+        ("{generator: {learning_rate: 1e-3, beta1: 0.5}}", r"beta1: unknown key. Did you mean 'beta_1'"),
+        (
+            "{generator: {class: SGD, learning_rate: 1e-3, arguments: {nestrov: true}}}",
+            "SGD does not take that.*nestrov",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ganzoo.train(recipe(text), tmp_path / "refused", verbose=0)
+        assert not (tmp_path / "refused").exists()
+
+
+def test_a_training_begins_with_the_networks_of_an_earlier_phase(zoo, tmp_path):
+    dataset = f"{{name: {tmp_path}/toy.npz}}"
+    later = write(tmp_path, "later", model="cgan", arguments=CGAN, dataset=dataset, more="begin_with: cgan-toy")
+    folder, begun = tmp_path / "run", []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            begun.append([w.copy() for w in self.model.generator.get_weights()])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_quality", lambda *_: [Look()])
+        ganzoo.train(later, folder, verbose=0)
+    earlier = keras.saving.load_model(folder / "phases" / "cgan-toy" / "model.keras")
+    for a, b in zip(begun[-1], earlier.generator_ema.get_weights(), strict=True):  # as published: the average
+        np.testing.assert_array_equal(a, b)
+    other = CGAN.replace("width: 4", "width: 8")
+    wider = write(tmp_path, "wider", model="cgan", arguments=other, dataset=dataset, more="begin_with: cgan-toy")
+    with pytest.raises(download.WeightsError, match="No network of the file fits the model"):
+        ganzoo.train(wider, tmp_path / "wide", verbose=0)
+    with pytest.raises(ValueError, match="no preset of that name"):
+        lost = write(tmp_path, "lost", model="cgan", arguments=CGAN, dataset=dataset, more="begin_with: nothing")
+        ganzoo.train(lost, tmp_path / "lost-run", verbose=0)
+
+
+def test_a_part_that_the_data_lack_is_told_before_anything_is_written(zoo, tmp_path):
+    np.savez(tmp_path / "bare.npz", images=pictures(20, (16, 16, 1)))
+    with pytest.raises(ValueError, match=r"takes `labels`, and .*bare\.npz' has images: say which of them it is"):
+        ganzoo.train("cgan-toy", tmp_path / "run", data=tmp_path / "bare.npz", verbose=0)
+    dataset = f"{{name: {tmp_path}/toy.npz, derive: {{images: edgess}}}}"
+    wrong = write(tmp_path, "wrong", model="cgan", arguments=CGAN, dataset=dataset)
+    with pytest.raises(ValueError, match=r"Nothing is derived by that name\. Did you mean 'edges'"):
+        ganzoo.train(wrong, tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+    assert presets.info("cgan-toy").card is None
