@@ -153,14 +153,28 @@ def test_a_missing_part_is_named_before_the_first_step(name):
 
 def test_n01_each_player_moves_only_its_own_state(name):
     model = tiny(name)
-    model.compile()
-    real = model.as_batch(examples(model, 8))
-    g, d = values(model.generator.weights), values(model.discriminator.weights)
-    model.update_discriminator(real, training=True)
-    assert same(g, model.generator.weights) and not same(d, model.discriminator.trainable_variables)
-    d = values(model.discriminator.weights)
-    model.minimize(lambda: model.generator_loss(real, model.fake(real, True), True), "generator", True)
-    assert same(d, model.discriminator.weights) and not same(g, model.generator.weights)
+    data = examples(model, 8 * model.discriminator_steps)
+    zero = ops.zeros(())
+
+    def discriminators(reals, training):
+        return {"discriminator": model.update_discriminator(reals[0], training), "generator": zero}
+
+    def generators(reals, training):
+        loss = model.minimize(
+            lambda: model.generator_loss(reals[0], model.fake(reals[0], training), training), "generator", training
+        )
+        return {"discriminator": zero, "generator": loss}
+
+    others = {player: zero for player in model.players() if player not in ("discriminator", "generator")}
+    for update, moved, still in (
+        (discriminators, model.discriminator, model.generator),
+        (generators, model.generator, model.discriminator),
+    ):
+        model.update = lambda reals, training, update=update: {**others, **update(reals, training)}
+        model.compile()
+        before, kept = values(moved.trainable_variables), values(still.weights)
+        model.fit(data, batch_size=8, verbose=0)
+        assert same(kept, still.weights) and not same(before, moved.trainable_variables)
 
 
 def test_k03_n04_slots_move_and_the_average_follows_its_formula(name):
