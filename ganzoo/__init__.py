@@ -49,11 +49,20 @@ def __getattr__(name: str):
         value = getattr(importlib.import_module(_HOME[name]), name)
         globals()[name] = value
         return value
+    if name in _MOVED:  # as an attribute it was there once any model had been used
+        return importlib.import_module(_new_name(f"ganzoo.{name}", stacklevel=3))
     raise AttributeError(f"module 'ganzoo' has no attribute {name!r}. It has: {', '.join(sorted(__all__))}")
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def _new_name(name: str, stacklevel: int) -> str:
+    rest = name.removeprefix("ganzoo.")
+    new = f"{_MOVED[rest.partition('.')[0]]}.{rest}"
+    warnings.warn(f"The module {name} is called {new} now: import it from there.", DeprecationWarning, stacklevel)
+    return new
 
 
 class _Moved:
@@ -63,8 +72,7 @@ class _Moved:
         package, _, rest = name.partition(".")
         if package != "ganzoo" or rest.partition(".")[0] not in _MOVED:
             return None
-        new = f"{_MOVED[rest.partition('.')[0]]}.{rest}"
-        warnings.warn(f"The module {name} is called {new} now: import it from there.", DeprecationWarning, stacklevel=2)
+        new = _new_name(name, stacklevel=3)
         return importlib.util.spec_from_loader(name, self, origin=new)
 
     def create_module(self, spec):

@@ -346,3 +346,96 @@ def test_a8_layers_that_draw_in_inference_follow_the_seed_and_move_nothing():
     assert not np.array_equal(first, model.generate(8, seed=1))
     for a, b in zip(before, model.variables):
         np.testing.assert_array_equal(a, ops.convert_to_numpy(b))
+
+
+# --- Found by others
+
+
+def test_batches_of_a_stream_belong_together_row_by_row():
+    with pytest.raises(ValueError, match=r"belong together row by row.*`images` of 8 rows, `labels` of 5"):
+        epoch(make_feed([(NUMBERED[:8], CLASSES[:5])] * 2, data=DATA))
+    generator, discriminator = networks()
+    model = ganzoo.DCGAN(generator=generator, discriminator=discriminator, data=DATA)
+    with pytest.raises(ValueError, match="belong together row by row"):
+        model.as_batch(NUMBERED, CLASSES[:5])
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"images": NUMBERED, "labels": list(CLASSES)},
+        {"image": list(NUMBERED), "label": CLASSES},
+        ({"image": NUMBERED}, CLASSES),
+        ({"image": NUMBERED, "label": CLASSES},),
+    ],
+    ids=["a list of numbers", "a list of images", "Keras' pair", "Keras' one"],
+)
+def test_columns_of_lists_and_keras_own_forms(columns):
+    rows = epoch(
+        make_feed(
+            [columns] if isinstance(columns, tuple) else columns,
+            data=DATA,
+            **({} if isinstance(columns, tuple) else {"batch_size": 24}),
+        )
+    )
+    assert column(rows, "labels") == CLASSES.tolist()
+
+
+@pytest.mark.parametrize("name", ["sorce", "input_layer"])
+def test_a_single_input_named_after_nothing_is_told(name):
+    given = keras.Input((4, 4, 1), name=name)
+    drawn = keras.layers.Conv2D(1, 3, padding="same", activation="tanh")(given)
+    target = keras.Input((4, 4, 1), name="target")
+    judged = keras.Model(target, keras.layers.Dense(1)(keras.layers.Flatten()(target)), name="d")
+    data = {"source": Images((4, 4, 1)), "target": Images((4, 4, 1))}
+    with pytest.raises(ValueError, match=f"input of the g is named '{name}', which is no part of the data"):
+        ganzoo.DCGAN(generator=keras.Model(given, drawn, name="g"), discriminator=judged, data=data)
+
+
+def test_a_part_that_no_network_takes_is_said():
+    model = ganzoo.DCGAN((16, 16, 1), 4, 4, data={"images": Images((16, 16, 1)), "labels": Labels(3)})
+    with pytest.warns(UserWarning, match="No network of this DCGAN takes `labels`"):
+        model.compile()
+
+
+def test_a_part_called_as_an_argument_of_generate_is_refused():
+    generator, discriminator = networks()
+    with pytest.raises(ValueError, match="cannot be called as an argument"):
+        ganzoo.DCGAN(generator=generator, discriminator=discriminator, data={**DATA, "seed": Labels(2)})
+
+
+def test_arguments_belong_to_each_model():
+    class Own(ganzoo.GAN):
+        def __init__(self, k):
+            base = ganzoo.DCGAN((16, 16, 1), 4, 4)
+            super().__init__(base.generator, base.discriminator)
+            self.arguments["k"] = k
+
+    first, second = Own(1), Own(2)
+    assert (first.arguments["k"], second.arguments["k"]) == (1, 2) and ganzoo.GAN.arguments == {}
+
+
+def test_predict_checks_what_it_is_given():
+    generator, discriminator = networks()
+    model = ganzoo.DCGAN(generator=generator, discriminator=discriminator, data=DATA)
+    latents = model.seeded_latents(2, seed=0)
+    with pytest.raises(ValueError, match="must lie in 0 to 2"):
+        model.predict({"latents": latents, "labels": np.array([0, -1])}, verbose=0)
+    with pytest.raises(ValueError, match=r"draws from `latents` and `labels`: give them all.*no labels"):
+        model.predict({"latents": latents}, verbose=0)
+
+
+def test_old_overrides_of_generate_and_losses():
+    class Own(ganzoo.DCGAN):
+        def generate(self, n, labels=None, seed=None, batch_size=256, averaged=True):
+            return super().generate(n, labels, seed, batch_size, averaged)
+
+    model = Own((16, 16, 1), 4, 4)
+    with pytest.warns(DeprecationWarning, match="all but n by name"):
+        drawn = model.generate(3, seed=1)
+    np.testing.assert_array_equal(drawn, ganzoo.DCGAN.generate(model, 3, labels=None, seed=1))
+    with pytest.raises(TypeError, match=r"change its line to `def generator_loss\(self, real, fake, training\):`, and"):
+
+        class Handed(ganzoo.DCGAN):
+            def generator_loss(self, fake, training):
+                return super().generator_loss(fake, training)

@@ -194,6 +194,7 @@ with warnings.catch_warnings(record=True) as told:
     from ganzoo.backend.scope import StepScope
     from ganzoo.registry import register
     from ganzoo.weights import load_weights
+    ganzoo.feed
 import ganzoo.engine.gan, ganzoo.engine.backend.scope, ganzoo.zoo.registry
 assert ganzoo.gan is ganzoo.engine.gan and ganzoo.gan.__spec__.name == "ganzoo.engine.gan"
 assert StepScope is ganzoo.engine.backend.scope.StepScope and register is ganzoo.zoo.registry.register

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import ganzoo
 from ganzoo import cli
-from ganzoo.zoo import download, presets, publishing, recipes, training
+from ganzoo.zoo import download, presets, publishing, recipes, records, training
 
 pytestmark = pytest.mark.backend_free
 
@@ -185,3 +185,53 @@ def test_a_part_that_the_data_lack_is_told_before_anything_is_written(zoo, tmp_p
         ganzoo.train(wrong, tmp_path / "run", verbose=0)
     assert not (tmp_path / "run").exists()
     assert presets.info("cgan-toy").card is None
+
+
+def test_pairs_of_ones_own_are_not_derived(zoo, tmp_path):
+    sources, targets = pictures(6, (64, 64, 1)), pictures(6, (64, 64, 3))
+    recipe = presets.read_recipe("pix2pix-toy")
+    for data in ({"source": sources, "target": targets}, (sources, targets)):
+        parts = training._parts_of(recipe, data, None, None)
+        np.testing.assert_array_equal(parts["source"], sources)
+    derived = training._parts_of(recipe, targets, None, None)
+    np.testing.assert_array_equal(derived["source"], ganzoo.data.grey(targets))
+    save(tmp_path / "flat", "a.png", pictures(1, (64, 64, 3))[0])
+    write(zoo, "pix2pix-pairs", model="pix2pix", arguments=PIX2PIX.replace("64, 1", "64, 3"), dataset="{name: none}")
+    with pytest.raises(ValueError, match="Pairs are two folders with files of equal names, or images side by side"):
+        ganzoo.train("pix2pix-pairs", tmp_path / "run", data=tmp_path / "flat", verbose=0)
+
+
+def test_what_trainings_begin_with_is_checked_before_anything_is_lost(zoo, tmp_path):
+    dataset = f"{{name: {tmp_path}/toy.npz}}"
+    folder = tmp_path / "run"
+    ganzoo.train("cgan-toy", folder, verbose=0)
+    write(zoo, "cgan-toy", model="cgan", arguments=CGAN, dataset=dataset, more="begin_with: cgan-toi")
+    with pytest.raises(ValueError, match="no preset of that name"):
+        ganzoo.train("cgan-toy", folder, verbose=0, resume=False)
+    assert (folder / "model.keras").is_file()
+    write(zoo, "cgan-toy", model="cgan", arguments=CGAN, dataset=dataset, more="begin_with: cgan-toy")
+    with pytest.raises(ValueError, match="begin with one another: cgan-toy -> cgan-toy"):
+        ganzoo.train("cgan-toy", folder, verbose=0, resume=False)
+
+
+def test_settings_of_before_are_the_same_settings():
+    old = {
+        "model": "dcgan",
+        "training": {
+            "epochs": 2,
+            "optimizer": {"generator": {"learning_rate": 2e-3, "beta_1": 0.5, "beta_2": 0.999, "epsilon": 1e-7}},
+            "schedule": None,
+        },
+    }
+    new = {
+        "model": "dcgan",
+        "training": {
+            "epochs": 2,
+            "optimizer": {"generator": {"class_name": "Adam", "learning_rate": 2e-3, "beta_1": 0.5, "arguments": {}}},
+        },
+    }
+    assert records.differences(records.normal(old), records.normal(new)) == []
+    new["training"]["optimizer"]["generator"]["beta_1"] = 0.0
+    assert records.differences(records.normal(old), records.normal(new)) == [
+        "training.optimizer.generator.beta_1 was 0.5, now 0.0"
+    ]

@@ -105,7 +105,8 @@ class Backup(keras.callbacks.Callback):
         from safetensors.numpy import save
 
         # Through self.model, which on JAX first brings the variables up to date.
-        arrays = {name: ops.convert_to_numpy(v) for name, v in _variables(self.model).items()}
+        # Contiguous, for safetensors writes memory as it lies.
+        arrays = {n: np.asarray(ops.convert_to_numpy(v), order="C") for n, v in _variables(self.model).items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             return  # what has diverged does not replace what has not
         state = json.dumps({"epoch": epoch, "steps": steps, "settings": self._settings, "sha256": _hash(arrays)})
@@ -129,8 +130,10 @@ def _hyperparameters(model) -> dict:
     own = {"ema_decay": model.ema_decay, "seed": model.seed, "dtype": model.dtype_policy.name}
     own["discriminator_steps"] = model.discriminator_steps
     networks = {player: [architecture(network) for network in each] for player, each in model.players().items()}
+    own["data"] = {name: {"part": type(part).__name__, **part.get_config()} for name, part in model.data.items()}
     own |= {"optimizer": model.optimizer_settings, "networks": networks}
-    return {"model": type(model).__name__, **model.arguments, **own}
+    given = {name: architecture(x) if isinstance(x, keras.Model) else x for name, x in model.arguments.items()}
+    return {"model": type(model).__name__, **given, **own}
 
 
 def _read(path: Path):
@@ -158,6 +161,8 @@ def _hash(arrays: dict) -> str:
 
 def _refuse_differences(saved: dict, current: dict, path: Path) -> None:
     before, now = _flat(saved), _flat(current)
+    if not any(key.startswith("data.") for key in before):  # written before data had parts
+        now = {key: value for key, value in now.items() if not key.startswith("data.")}
     changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
     told = [key for key in changed if not key.startswith("networks.")] or changed[:8]  # a width changes many layers
     if changed:

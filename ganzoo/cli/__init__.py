@@ -246,7 +246,8 @@ def evaluate(
         str,
         typer.Option(
             help="What is measured, on how much: standard (distances, precision, recall, coverage), extended (also "
-            "copies, diversity, patches, path length), inception (FID, KID), literature (FID of 50 000 images against "
+            "copies, diversity, patches, path length), conditional (label accuracy, within-class distance), paired "
+            "(PSNR, SSIM, L1 to the true images), inception (FID, KID), literature (FID of 50 000 images against "
             "the training split), or losses (the model's own, and the discriminator's accuracy)."
         ),
     ] = "standard",

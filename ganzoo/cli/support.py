@@ -90,6 +90,12 @@ def split(inputs: list[str]) -> dict[str, str]:
     """NAME=VALUE by name."""
     if wrong := [text for text in inputs if "=" not in text]:
         raise ValueError(f"What the generator is told is written NAME=VALUE, as in labels=3. Received: {wrong[0]}")
+    names = [text.partition("=")[0] for text in inputs]
+    for name in names:
+        if name in ("n", "seed", "batch_size", "averaged"):
+            raise ValueError(f"That is an option: -n 16, --seed 0. Received: {name}=...")
+        if names.count(name) > 1:
+            raise ValueError(f"An input is given once; several values have commas between them. Received: {name} twice")
     return {name: value for name, _, value in (text.partition("=") for text in inputs)}
 
 

@@ -13,7 +13,7 @@ from ganzoo.engine.before import adapt
 from ganzoo.engine.checks import check_names, check_networks
 from ganzoo.engine.drawing import Drawing, check_seed
 from ganzoo.engine.evaluating import Evaluating
-from ganzoo.engine.feed import make_feed
+from ganzoo.engine.feed import check_sizes, make_feed
 from ganzoo.engine.naming import is_in_memory, named
 from ganzoo.engine.optimizer import PlayerOptimizers, deserialize, serialize
 from ganzoo.engine.parts import Part, default_data
@@ -64,6 +64,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         name: str | None = None,
     ):
         super().__init__(dtype=dtype, name=name)
+        self.arguments = {}
         if "float16" in self.dtype_policy.name.replace("bfloat16", ""):
             raise ValueError(
                 "float16 gradients underflow in adversarial training, and Keras' loss scaling handles one loss only. "
@@ -353,6 +354,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
             name: self.data[name].check(values, name, allow_nonnegative)
             for name, values in named(x, y, self.data).items()
         }
+        check_sizes(packed, {name: self.data[name].group for name in packed})
         return self._real({name: ops.convert_to_tensor(values) for name, values in packed.items()}, training=False)
 
     def _order(self) -> tuple[int, int]:

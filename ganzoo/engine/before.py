@@ -14,16 +14,17 @@ def adapt(cls: type) -> None:
     loss = vars(cls).get("generator_loss")
     if not inspect.isfunction(loss) or len(inspect.signature(loss).parameters) != 3:
         return
-    warnings.warn(
+    change = (
         f"{cls.__name__}.generator_loss takes the real batch now: change its line to "
-        "`def generator_loss(self, real, fake, training):`, and calls of super() likewise.",
-        DeprecationWarning,
-        stacklevel=4,
+        "`def generator_loss(self, real, fake, training):`"
     )
+    if "generator_loss" in loss.__code__.co_names:  # which no longer takes what this one hands on
+        raise TypeError(f"{change}, and its call to `super().generator_loss(real, fake, training)`.")
+    warnings.warn(f"{change}.", DeprecationWarning, stacklevel=4)
 
     @functools.wraps(loss)
-    def with_real(self, real, fake, training):
-        return loss(self, fake, training)
+    def with_real(self, *arguments):
+        return loss(self, *arguments[-2:])  # (real, fake, training), or as an `update` of before calls it
 
     cls.generator_loss = with_real  # type: ignore[attr-defined]
 
@@ -35,7 +36,7 @@ def named_arguments(before: tuple) -> dict:
         DeprecationWarning,
         stacklevel=3,
     )
-    old = dict(zip(("labels", "seed", "batch_size", "averaged"), before))
-    if old.get("labels") is None:
-        old.pop("labels", None)
-    return old
+    names = ("labels", "seed", "batch_size", "averaged")
+    if len(before) > len(names):
+        raise TypeError(f"generate takes n, and all else by name. Received: {1 + len(before)} arguments by position")
+    return dict(zip(names, before))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 
 from ganzoo.engine.drawing import Drawing
 from ganzoo.engine.parts import input_names
@@ -17,6 +18,10 @@ def check_networks(model) -> int | None:
             "The generator takes every part of the data, and none is left to draw: name its inputs otherwise. "
             f"Received: a generator of {', '.join(model._names_of(model.generator))}"
         )
+    for name in model.data:
+        if name in ("n", "seed", "batch_size", "averaged"):
+            raise ValueError(f"A part cannot be called as an argument of `generate` is. Received: {name!r}")
+    _check_single(model)
     drawn = [x for x, name in zip(model.generator.inputs, model._names_of(model.generator)) if name not in model.data]
     vectors = [x for x in drawn if len(x.shape) == 2 and x.shape[-1]]
     if drawn and not vectors and type(model).latents is Drawing.latents:
@@ -39,13 +44,43 @@ def check_networks(model) -> int | None:
     return None if first is None else int(first.shape[-1])
 
 
+def _check_single(model) -> None:
+    """Refuses the only input of a network that is named after no part, where it is not clear which it stands for."""
+    for network, default in ((model.generator, "latents"), (model.discriminator, model.target)):
+        names = [x.name for x in network.inputs]
+        if len(model.data) == 1 or len(names) > 1 or names[0] in (*model.data, "latents"):
+            continue
+        close = difflib.get_close_matches(names[0], model.data, n=1)
+        if close or (default == "latents" and len(network.inputs[0].shape) != 2):
+            hint = f"Did you mean {close[0]!r}?" if close else "Name it after the part that it takes."
+            raise ValueError(
+                f"The input of the {network.name} is named {names[0]!r}, which is no part of the data. {hint} "
+                f"Received: data of {', '.join(model.data)}"
+            )
+
+
+def _warn_of_unused(model) -> None:
+    """Of the zoo's own losses is known that they take no part beside what the networks take."""
+    taken = {x.name for networks in model.players().values() for network in networks for x in network.inputs}
+    unused = [name for name in model.data if name not in taken and name != model.target]
+    if unused and type(model).__module__.startswith("ganzoo.models"):
+        warnings.warn(
+            f"No network of this {type(model).__name__} takes `{unused[0]}`: give it a generator and a discriminator "
+            f"with an input of that name, or leave the part out of `data`.",
+            stacklevel=4,
+        )
+
+
 def check_names(model) -> None:
     """Refuses networks with inputs that are named after nothing."""
+    _warn_of_unused(model)
     networks = [*model.generators(), model.discriminator]
     if all({x.name for x in network.inputs} <= {*model.data, "latents"} for network in networks):
         return
-    drawn = model.seeded_latents(1, seed=0)
-    latents = drawn if isinstance(drawn, dict) else {"latents": drawn}
+    latents: dict = {}
+    if any(name not in model.data for generator in model.generators() for name in model._names_of(generator)):
+        drawn = model.seeded_latents(1, seed=0)
+        latents = drawn if isinstance(drawn, dict) else {"latents": drawn}
     known = [*model.data, *latents]
     for network, default in ((model.generator, "latents"), (model.discriminator, model.target)):
         for name in input_names(network, default, known):

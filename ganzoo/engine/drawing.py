@@ -58,9 +58,20 @@ class Drawing(Mixin):
         generator = self._generator_of(given)
         if not isinstance(inputs, Mapping):
             inputs = {input_names(generator, "latents", self.data)[0]: inputs}
+        if missing := [name for name in self._names_of(generator) if name not in inputs]:
+            raise ValueError(
+                f"{type(self).__name__} draws from {' and '.join(f'`{name}`' for name in self._names_of(generator))}: "
+                f"give them all, by these names. Received: {', '.join(inputs)}; no {missing[0]}"
+            )
         batch = {name: self.data[name].to_device(x) if name in self.data else x for name, x in inputs.items()}
         network = generator if training else self.average_of(generator)
         return network(pick(network, batch, "latents"), training=training)
+
+    def predict(self, x, *args, **kwargs):
+        """As in Keras: float images in [-1, 1] for the generator's inputs, an array or a dictionary by name."""
+        if isinstance(x, Mapping):
+            x = {name: self.data[name].check(v, name, True) if name in self.data else v for name, v in x.items()}
+        return super().predict(x, *args, **kwargs)
 
     def generate(
         self,
@@ -97,7 +108,9 @@ class Drawing(Mixin):
         """
         if before:
             given = {"seed": seed, "batch_size": batch_size, "averaged": averaged, **inputs}
-            return self.generate(n, **{**given, **named_arguments(before)})
+            inputs = {**given, **named_arguments(before)}
+            seed, batch_size, averaged = (inputs.pop(name) for name in ("seed", "batch_size", "averaged"))
+        inputs = {name: values for name, values in inputs.items() if values is not None}
         check_positive(batch_size=batch_size, **({} if n is None else {"n": n}))
         check_seed(seed)
         generator = self._generator_of(inputs)

@@ -93,7 +93,7 @@ class ArrayFeed(Feed):
     ):
         self._parts, self._groups = dict(parts), dict(groups)
         self._batch_size, self._basket, self._order = batch_size, basket, order
-        self._sizes = _sizes(parts, groups)
+        self._sizes = check_sizes(parts, groups)
         per_step = batch_size * basket
         self._in_pass = {g: -(-n // per_step) if keep_rest else n // per_step for g, n in self._sizes.items()}
         if short := [group for group, steps in self._in_pass.items() if steps == 0]:
@@ -133,8 +133,8 @@ class ArrayFeed(Feed):
         return self._permutations[group, number]
 
 
-def _sizes(parts: Mapping[str, np.ndarray], groups: Mapping[str, str]) -> dict[str, int]:
-    """Rows of each group."""
+def check_sizes(parts: Mapping[str, np.ndarray], groups: Mapping[str, str]) -> dict[str, int]:
+    """Rows of each group; a ValueError where parts of one group have other numbers of them."""
     first: dict[str, str] = {}
     for name, array in parts.items():
         other = first.setdefault(groups[name], name)
@@ -210,7 +210,7 @@ class StreamFeed(Feed):
                 self._iterator = iter(self._batches())
             try:
                 basket = tuple(itertools.islice(self._iterator, self._basket))
-            except (ValueError, TypeError) as error:
+            except Exception as error:
                 self._refused.append(error)
                 raise
             if len(basket) == self._basket:
@@ -287,7 +287,9 @@ def make_feed(
     def batches():
         with contextlib.closing(_iterate(x)) as pass_over:
             for batch in pass_over:
-                yield _plain(check(_named_batch(batch, data, name), in_batches=True))
+                parts = check(_named_batch(batch, data, name), in_batches=True)
+                check_sizes(parts, {part: data[part].group for part in parts})
+                yield _plain(parts)
 
     length = steps
     if length is None:

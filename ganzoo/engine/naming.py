@@ -17,13 +17,14 @@ __all__ = ["Together", "is_array", "is_in_memory", "named"]
 
 def is_array(x: Any) -> bool:
     """Whether x is an array or a tensor."""
-    return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, keras.utils.PyDataset)
+    ranked = hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, keras.utils.PyDataset)
+    return ranked and len(x.shape) > 0
 
 
 def is_in_memory(x: Any, data: Mapping[str, Part]) -> bool:
     """Whether x holds all examples, as one array or as arrays beside each other, rather than batches one by one."""
     if isinstance(x, Mapping):
-        return bool(x) and all(_is_column(value) for value in x.values())
+        return bool(x) and all(is_array(value) or isinstance(value, (list, tuple)) for value in x.values())
     if isinstance(x, tuple):
         return bool(x) and is_array(x[0])
     if isinstance(x, list) and x and all(map(_is_column, x)):
@@ -49,6 +50,8 @@ def named(x: Any, y: Any, data: Mapping[str, Part], what: str = "x") -> dict[str
     Raises:
         ValueError: a part is missing, or there are too many.
     """
+    if isinstance(x, (tuple, list)) and x and isinstance(x[0], Mapping) and len(x) <= 2 and y is None:
+        x, y = x[0], x[1] if len(x) == 2 else None  # as Keras' own data sets have it
     if isinstance(x, Mapping):
         return _of_mapping(x, y, data)
     parts = list(x) if isinstance(x, (tuple, list)) else [x]
@@ -96,8 +99,9 @@ def _complete(given: dict[str, Any], data: Mapping[str, Part], received: str) ->
         hint = f" Did you mean {missing[0]!r} by {close[0]!r}?" if close else ""
         names = [name for name, part in data.items() if not part.derived]
         shown = ", ".join(f"{name!r}: ..." for name in names)
+        call = ", ".join(names) if len(names) <= 2 else f"({', '.join(names)})"
         raise ValueError(
-            f"This model's data is {_list(names)}; {_list(missing)} is missing.{hint} Give fit({', '.join(names)}) or "
+            f"This model's data is {_list(names)}; {_list(missing)} is missing.{hint} Give fit({call}) or "
             f"fit({{{shown}}}). Received: {received}"
         )
     return {name: given[name] for name in data if given.get(name) is not None}

@@ -14,6 +14,7 @@ from ganzoo.engine.parts import Images, Labels
 from ganzoo.zoo import presets, recipes, training, weights
 from ganzoo.zoo.reading import read_parts
 from ganzoo.zoo.recipes import Card, Golden, Recipe
+from ganzoo.zoo.records import differences, normal
 
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
@@ -166,7 +167,7 @@ def _check_record(record: dict[str, Any], preset: str, recipe: Recipe, folder: P
     if record["dataset"] != recipe.dataset.model_dump():
         raise ValueError(f"The training in {folder} is on other data than the recipe's: {record['dataset']['name']!r}.")
     trained = {key: value for key, value in record["settings"].items() if key != "data"}
-    if changes := training.differences(trained, training.settings(recipe)):
+    if changes := differences(normal(trained), normal(training.settings(recipe))):
         raise ValueError(f"The training in {folder} is not of the recipe as it stands: {'; '.join(changes)}.")
 
 

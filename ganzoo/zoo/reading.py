@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from ganzoo import data
 from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.naming import named
-from ganzoo.engine.parts import Images, Labels, Part
+from ganzoo.engine.parts import Images, Labels, Part, as_array
 from ganzoo.zoo.registry import suggestion
 
 __all__ = ["DERIVED", "read_parts"]
@@ -48,21 +49,44 @@ def read_parts(
     Raises:
         ValueError: the source lacks a part.
     """
-    wanted = {name: part for name, part in parts.items() if not part.derived and name not in derive}
+    _refuse_names(parts, names, derive)
+    asked = {name: part for name, part in parts.items() if not part.derived}
     path = as_path(source) if isinstance(source, (str, Path)) else None
+    folder = split_folder(path, split) if path is not None and path.is_dir() else None
+    given = set(source) if isinstance(source, Mapping) else set()
+    if (isinstance(source, tuple) and len(source) == len(asked)) or (
+        folder is not None and len(_subfolders(folder)) == 2
+    ):
+        given = set(asked)  # pairs of one's own: nothing is to be derived
+    derive = {name: function for name, function in derive.items() if name not in given}
+    wanted = {name: part for name, part in asked.items() if name not in derive}
     if not isinstance(source, (str, Path)):
-        found = named(source, None, wanted)
-    elif path is not None and path.is_dir():
-        found = _of_folder(split_folder(path, split), wanted, tuple(image_shape or folder_shape or ()))
+        found = {name: as_array(values) for name, values in named(source, None, wanted).items()}
+    elif folder is not None:
+        found = _of_folder(folder, wanted, image_shape and tuple(image_shape), folder_shape and tuple(folder_shape))
     else:
-        shape = None if image_shape is None else tuple(image_shape)
-        found = _of_set(source, split, data_dir, wanted, names, shape)
+        found = _of_set(source, split, data_dir, wanted, names, None if image_shape is None else tuple(image_shape))
     for name, function in derive.items():
+        found[name] = DERIVED[function](found[next(iter(wanted))])
+    return {name: found[name] for name in parts if name in found}
+
+
+def _refuse_names(parts: Mapping[str, Part], names: Mapping[str, str], derive: Mapping[str, str]) -> None:
+    for key, given in (("parts", names), ("derive", derive)):
+        for name in given:
+            if name not in parts:
+                raise ValueError(
+                    f"dataset.{key}: the model has no part of that name.{suggestion(name, parts)} Received: {name!r}"
+                )
+    if both := sorted(set(names) & set(derive)):
+        raise ValueError(f"A part is read or derived, not both. Received: {both[0]!r} in dataset.parts and .derive")
+    for function in derive.values():
         if function not in DERIVED:
             raise ValueError(f"Nothing is derived by that name.{suggestion(function, DERIVED)} Received: {function!r}")
-        target = next(iter(found))
-        found[name] = DERIVED[function](found[target])
-    return {name: found[name] for name in parts if name in found}
+
+
+def _subfolders(path: Path) -> list[Path]:
+    return [each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")]
 
 
 def _of_set(source, split, data_dir, wanted: Mapping[str, Part], names: Mapping[str, str], shape) -> dict[str, Any]:
@@ -78,26 +102,57 @@ def _of_set(source, split, data_dir, wanted: Mapping[str, Part], names: Mapping[
     return {name: given[names.get(name, name)] for name in wanted}
 
 
-def _of_folder(path: Path, wanted: Mapping[str, Part], shape: tuple[int, ...]) -> dict[str, Any]:
-    if len(shape) != 3:
+def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: Any) -> dict[str, Any]:
+    images = {name: given or _known(part) or of_recipe for name, part in wanted.items() if isinstance(part, Images)}
+    others = [name for name, part in wanted.items() if not isinstance(part, Images)]
+    if None in images.values():
         raise ValueError(
             "A folder of images needs a size to bring them to: say image_shape=(height, width, channels), on the "
             f"command line --image-shape 64x64x3. Received: {str(path)!r}"
         )
-    size, mode = shape[:2], {1: "L", 3: "RGB", 4: "RGBA"}.get(shape[2])
-    if mode is None:
-        raise ValueError(f"Image files have 1, 3 or 4 channels. Received: image_shape={shape}")
-    images = [name for name, part in wanted.items() if isinstance(part, Images)]
-    others = [name for name, part in wanted.items() if not isinstance(part, Images)]
-    if len(images) == 1 and not others:
-        return {images[0]: data.load_folder(path, size, mode)}
-    if len(images) == 1 and len(others) == 1 and isinstance(wanted[others[0]], Labels):
+    (first, shape), *rest = images.items()
+    size, mode = shape[:2], _mode(max(each[2] for each in images.values()))
+    if not rest and not others:
+        return {first: data.load_folder(path, size, mode)}
+    if not rest and len(others) == 1 and isinstance(wanted[others[0]], Labels):
         pictures, labels, _ = data.load_class_folders(path, size, mode)
-        return {images[0]: pictures, others[0]: labels}
-    if len(images) == 2 and not others:
-        load = data.load_pairs if wanted[images[0]].group == wanted[images[1]].group else data.load_domains
-        return dict(zip(images, load(path, size, mode)))
+        return {first: pictures, others[0]: labels}
+    if len(rest) == 1 and not others:
+        paired = wanted[first].group == wanted[rest[0][0]].group
+        if paired and not _subfolders(path):
+            _check_halves(path, size)
+        read = (data.load_pairs if paired else data.load_domains)(path, size, mode)
+        return {name: _of_channels(part, images[name][2]) for name, part in zip(images, read)}
     raise ValueError(
         f"A folder holds images, classes, pairs or two domains; the model takes {' and '.join(wanted)}: give arrays, "
         f"ganzoo.train(..., data={{{next(iter(wanted))!r}: ...}}). Received: {str(path)!r}"
     )
+
+
+def _known(part: Part) -> Any:
+    return None if None in part.shape else part.shape
+
+
+def _mode(channels: int) -> str:
+    if channels not in (1, 3, 4):
+        raise ValueError(f"Image files have 1, 3 or 4 channels. Received: {channels} channels")
+    return {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+
+
+def _of_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    return data.grey(images) if channels == 1 < images.shape[-1] else images
+
+
+def _check_halves(path: Path, size: tuple[int, int]) -> None:
+    """Refuses a folder of ordinary pictures as one of pairs side by side, by the proportions of its first picture."""
+    from PIL import Image
+
+    for file in sorted(path.iterdir()):
+        with contextlib.suppress(OSError), Image.open(file) as image:
+            wide, high = image.size
+            if not 0.6 < (wide / 2 / high) / (size[1] / size[0]) < 1.7:
+                raise ValueError(
+                    "Pairs are two folders with files of equal names, or images side by side in one file, each half in "
+                    f"the proportions of {size[0]}x{size[1]}. Received: {file} of {wide}x{high} pixels"
+                )
+            return

@@ -321,7 +321,9 @@ def _nearest_key(schema: type[_Strict], location: tuple) -> str:
     for parent in parents:
         level = _inner(level, parent)
     elsewhere = [found for found in _all_keys(schema) if found.split(".")[-1] == key]
-    return f" It belongs at {elsewhere[0]!r}." if elsewhere else suggestion(key, level.model_fields)
+    if elsewhere:
+        return f" It belongs at {elsewhere[0]!r}."
+    return suggestion(key, [field.alias or name for name, field in level.model_fields.items()])
 
 
 def _inner(level: Any, key: object) -> Any:

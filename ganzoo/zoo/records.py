@@ -37,7 +37,7 @@ def begun(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
     before = read_record(folder)
     if not before["finished"] and not any((folder / name).exists() for name in (BACKUP, LOG, SAMPLES)):
         return None
-    if changes := differences(before["settings"], record["settings"]):
+    if changes := differences(normal(before["settings"]), normal(record["settings"])):
         raise ValueError(
             f"The training in {folder} was begun with other settings: {'; '.join(changes)}. Go on with those, "
             "choose another folder, or start afresh with resume=False (on the command line --overwrite)."
@@ -81,6 +81,21 @@ def settings(recipe: Recipe) -> dict[str, Any]:
     """Returns what of a recipe decides the outcome of a training."""
     decisive = {"model", "arguments", "training", "begin_with"}
     return recipe.model_dump(mode="json", include=decisive, exclude_none=True)
+
+
+def normal(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with every default of the optimizers written out, whichever version of ganzoo wrote them."""
+
+    def written_out(optimizer: Mapping[str, Any]) -> dict[str, Any]:
+        given = {key: value for key, value in optimizer.items() if value is not None and value != {}}
+        adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+        name = given.pop("class_name", "Adam")
+        return {"class": name, **(adam if name == "Adam" else {}), **given}
+
+    training = {key: value for key, value in settings.get("training", {}).items() if value is not None}
+    chosen = training.get("optimizer") or {}
+    training["optimizer"] = {player: written_out(optimizer) for player, optimizer in chosen.items()}
+    return {**{key: value for key, value in settings.items() if value is not None}, "training": training}
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -117,6 +117,7 @@ def train(
     recipe = _effective(presets.read_recipe(preset), epochs, batch_size, seed)
     folder = Path(output_dir)
     check_folder(folder)
+    _check_phases(recipe, preset)
     parts = _parts_of(recipe, data, data_dir, image_shape)
     recipe = _of_shapes(recipe, parts, data is not None)
     images = parts[_target(recipe, parts)]
@@ -129,6 +130,7 @@ def train(
     model = _compiled(recipe, max(map(len, parts.values())), preset)
     if before is None:
         _begin(folder, record, model, parts, recipe.training.batch_size)
+    if not (folder / BACKUP).is_file():  # also where an earlier call was stopped before its first backup
         _begin_with(recipe, model, folder, data_dir, verbose)
     record = before or record
     watched = min(map(len, parts.values())) >= LEAST_IMAGES and not HealthMonitor.cannot_watch(model)
@@ -156,19 +158,19 @@ def train(
 
 def _parts_of(recipe: Recipe, data: Any, data_dir, image_shape: Sequence[int] | None) -> dict[str, np.ndarray]:
     """What the model is trained on, by the names of its parts."""
-    dataset, given = recipe.dataset, data is not None
+    dataset, own = recipe.dataset, data is None or str(data) == recipe.dataset.name
     model = get_model(recipe.model)
-    shape_of = {part: recipe.arguments.get(argument) for part, argument in model.shaped_by.items()}
-    wanted = {"images": Images((None, None, 3))} if list(shape_of) == ["images"] else presets.build(recipe).data
+    shape = recipe.arguments.get("image_shape")
+    wanted = {"images": Images((None, None, 3))} if list(model.shaped_by) == ["images"] else presets.build(recipe).data
     return read_parts(
         wanted,
-        data if given else dataset.name,
+        dataset.name if data is None else data,
         dataset.split,
         data_dir=data_dir,
-        names={} if given else dataset.parts,
+        names=dataset.parts if own else {},
         derive=dataset.derive,
-        image_shape=image_shape or (None if given else dataset.image_shape),
-        folder_shape=next((shape for shape in shape_of.values() if isinstance(shape, list)), None),
+        image_shape=image_shape or (dataset.image_shape if own else None),
+        folder_shape=shape if isinstance(shape, list) else None,
     )
 
 
@@ -176,9 +178,9 @@ def _of_shapes(recipe: Recipe, parts: Mapping[str, np.ndarray], given: bool) -> 
     """The recipe for a model of these data's shapes, and of as many classes as a user's own data have."""
     arguments = dict(recipe.arguments)
     for part, argument in get_model(recipe.model).shaped_by.items():
-        if part in parts and parts[part].ndim > 1:
+        if part in parts and isinstance(recipe.arguments.get(argument), list):
             arguments[argument] = list(parts[part].shape[1:])
-        elif part in parts and given and parts[part].dtype.kind in "iu":
+        elif part in parts and given and parts[part].dtype.kind in "iu" and parts[part].size == len(parts[part]):
             arguments[argument] = int(parts[part].max()) + 1
     return recipe.model_copy(update={"arguments": arguments})
 
@@ -193,6 +195,16 @@ def _shown(model: GAN, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
     if all(isinstance(model.data[name], Labels) for name in model.conditions()):
         return {}
     return {"data": {name: part[:16] for name, part in parts.items()}}
+
+
+def _check_phases(recipe: Recipe, preset: str | Path) -> None:
+    """Refuses a training that begins with what there is not, or with itself."""
+    chain = [str(preset)]
+    while recipe.begin_with is not None:
+        if recipe.begin_with in chain:
+            raise ValueError(f"These trainings begin with one another: {' -> '.join([*chain, recipe.begin_with])}.")
+        chain.append(recipe.begin_with)
+        recipe = presets.read_recipe(recipe.begin_with)
 
 
 def _begin_with(recipe: Recipe, model: GAN, folder: Path, data_dir, verbose) -> None:

@@ -127,7 +127,7 @@ def _stored(key: str, variable: keras.Variable, half: bool) -> Any:
     import keras
     import numpy as np
 
-    value = np.array(keras.ops.convert_to_numpy(variable))
+    value = np.array(keras.ops.convert_to_numpy(variable), order="C")  # safetensors writes memory as it lies
     if not np.issubdtype(value.dtype, np.integer) and value.dtype != bool:
         value = value.astype("float32")  # bfloat16 too, which NumPy does not know as floating
         if not np.isfinite(value).all():
