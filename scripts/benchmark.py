@@ -2,6 +2,7 @@
 
 python scripts/benchmark.py speed
 python scripts/benchmark.py speed --model wgan_gp --backends tensorflow,torch --output speed.json
+python scripts/benchmark.py speed --model pix2pix --batch-size 16 --steps 3
 python scripts/benchmark.py quality --output runs/quality --data-dir ../shared/data
 python scripts/benchmark.py modes --output runs/modes --tasks ring,grid
 
@@ -12,7 +13,8 @@ quality: the plain DCGAN, trained on MNIST and on Fashion-MNIST, and the zoo's p
 speed: training on each backend. Each contestant is a process of its own that is started once, compiled and warmed up.
 Then they take turns: only one computes at a time, and what slows the machine for a while slows all of them. ganzoo
 trains under `fit` on an array of uint8 images, timed within an epoch; the plain loops get float images that lie ready
-in order. Ratios are taken between turns of the same round. Run it on a machine that does nothing else.
+in order. DCGAN, CGAN and WGAN-GP draw images of 28x28, Pix2Pix of 128x128, all with a width of 64; jitter is left out
+on both sides. Ratios are taken between turns of the same round. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from pathlib import Path
 
 BACKENDS, PRECISIONS = ("tensorflow", "jax", "torch"), ("float32", "mixed_bfloat16")
 MIN_ALTERNATIONS, WARM_UPS = 7, 2
-IMAGES_PER_STEP = {"dcgan": 128, "wgan_gp": 5 * 64}
+IMAGES_PER_STEP = {"dcgan": 128, "cgan": 128, "wgan_gp": 5 * 64, "pix2pix": 1}
 BASE, RIVAL = "plain float32", "plain autocast channels-last"
 PLAIN_FORMS = {  # arguments of the loops in plain_torch.py
     BASE: {},
@@ -40,6 +42,7 @@ PLAIN_FORMS = {  # arguments of the loops in plain_torch.py
     "plain float32 channels-last": {"channels_last": True},
     "plain autocast": {"autocast": True},
     RIVAL: {"autocast": True, "channels_last": True},
+    f"{RIVAL} reuse": {"autocast": True, "channels_last": True, "reuse": True},
 }
 # Processes that share an accelerator must not take all of its memory.
 ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
@@ -69,25 +72,29 @@ class Turns:
         self.idle, self.idle_cpu = self.idle + self.start - clock, self.idle_cpu + time.process_time() - cpu
 
 
-def run_plain(model: str, steps: int, form: dict) -> None:
+def run_plain(model: str, steps: int, form: dict, batch_size: int | None = None) -> None:
     turns = Turns()
-    import torch
-    from plain_torch import LOOPS
-
-    loop = LOOPS[model](**form)
-    batches = (torch.rand(steps * loop.images_per_step, 1, 28, 28) * 2 - 1).split(loop.images_per_step)
+    loop = plain_loop(model)(**form, batch_size=batch_size)
+    batches = [loop.random_batch() for _ in range(steps)]
     while True:
         turns.wait()
-        for images in batches:
-            loop.step(images)
+        for batch in batches:
+            loop.step(*batch)
         float(next(loop.generator.parameters()).detach().sum())  # waits for an accelerator
 
 
-def run_ganzoo(model: str, steps: int, backend: str, precision: str) -> None:
+def plain_loop(model: str) -> type:
+    """The class of the plain loop."""
+    from plain_torch import LOOPS
+    from plain_torch_pix2pix import PlainPix2Pix
+
+    return {**LOOPS, "pix2pix": PlainPix2Pix}[model]
+
+
+def run_ganzoo(model: str, steps: int, backend: str, precision: str, batch_size: int | None = None) -> None:
     turns = Turns()
     os.environ["KERAS_BACKEND"] = backend
     import keras
-    import numpy as np
 
     class TakeTurns(keras.callbacks.Callback):
         # Not `on_train_batch_end`: with a callback that defines it, Keras waits for the logs of every step.
@@ -99,18 +106,36 @@ def run_ganzoo(model: str, steps: int, backend: str, precision: str) -> None:
                 keras.ops.convert_to_numpy(self.model.generator_ema.weights[0])
                 turns.wait()
 
-    gan, batch_size = build_ganzoo(model, precision)
-    images = np.random.default_rng(0).integers(0, 256, (60_000, 28, 28, 1), "uint8")
-    gan.fit(images, batch_size=batch_size, steps_per_epoch=10**6, verbose=0, callbacks=[TakeTurns()])
+    gan, usual = build_ganzoo(model, precision)
+    data = random_data(gan)
+    gan.fit(*data, batch_size=batch_size or usual, steps_per_epoch=10**6, verbose=0, callbacks=[TakeTurns()])
 
 
-def build_ganzoo(model: str, precision: str = "float32"):
-    """ganzoo's model of the same networks as the plain loop's, and its batch size."""
+def build_ganzoo(model: str, precision: str = "float32", size: int = 128, width: int = 64):
+    """ganzoo's model of the same networks as the plain loop's, and its batch size; `size` is that of Pix2Pix."""
     import ganzoo
 
-    if model == "dcgan":
-        return ganzoo.DCGAN(image_shape=(28, 28, 1), latent_dim=100, width=64, dtype=precision), 128
-    return ganzoo.WGANGP(image_shape=(28, 28, 1), latent_dim=128, width=64, dtype=precision), 64
+    settings: dict = {"width": width, "dtype": precision}
+    if model == "pix2pix":  # no jitter
+        shape = (size, size, 3)
+        return ganzoo.Pix2Pix(source_shape=shape, target_shape=shape, enlarge=1, flip=False, **settings), 1
+    settings["image_shape"] = (28, 28, 1)
+    if model == "wgan_gp":
+        return ganzoo.WGANGP(latent_dim=128, **settings), 64
+    if model == "cgan":
+        return ganzoo.CGAN(num_classes=10, latent_dim=100, **settings), 128
+    return ganzoo.DCGAN(latent_dim=100, **settings), 128
+
+
+def random_data(gan) -> tuple:
+    """What `fit` takes, at random: uint8 images, and labels."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    if "source" in gan.data:
+        return tuple(rng.integers(0, 256, (200, *part.shape), "uint8") for part in gan.data.values())
+    images = rng.integers(0, 256, (60_000, *gan.image_shape), "uint8")
+    return (images, rng.integers(0, 10, 60_000)) if "labels" in gan.data else (images,)
 
 
 # The parent ----------------------------------------------------------------------------------------------------------
@@ -121,7 +146,7 @@ class Contestant:
 
     def __init__(self, name: str, task: dict):
         self.name, self.rates, self.idle_share = name, [], 0.0
-        self.images = task["steps"] * IMAGES_PER_STEP[task["model"]]
+        self.images = task["steps"] * (task.get("batch_size") or IMAGES_PER_STEP[task["model"]])
         command = [sys.executable, __file__, "worker", json.dumps(task)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}, **pipes)
@@ -151,11 +176,12 @@ def line_up(args: argparse.Namespace) -> dict[str, dict]:
     """Who takes part: from name to the worker's task."""
     tasks = {name: {"form": form} for name, form in PLAIN_FORMS.items() if name == BASE or not args.quick}
     if args.model == "wgan_gp":  # Algorithm 1 draws new latents
-        tasks.pop("plain float32 reuse", None)
+        tasks = {name: task for name, task in tasks.items() if "reuse" not in task["form"]}
     for backend in args.backends:
         for precision in args.precisions:
             tasks[f"ganzoo {backend} {precision}"] = {"backend": backend, "precision": precision}
-    return {name: {"model": args.model, "steps": args.steps, **task} for name, task in tasks.items()}
+    common = {"model": args.model, "steps": args.steps, "batch_size": args.batch_size}
+    return {name: {**common, **task} for name, task in tasks.items()}
 
 
 def measure(args: argparse.Namespace) -> list[Contestant]:
@@ -192,7 +218,7 @@ def report(args: argparse.Namespace, contestants: list[Contestant]) -> dict:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {
-        **{key: getattr(args, key) for key in ("model", "alternations", "steps")},
+        **{key: getattr(args, key) for key in ("model", "batch_size", "alternations", "steps")},
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
         "versions": versions,
@@ -216,9 +242,9 @@ def show(measured: dict) -> None:
     def cells(values: dict, digits: int) -> tuple[str, str]:
         return f"{values['median']:.{digits}f}", f"{values['min']:.{digits}f}-{values['max']:.{digits}f}"
 
-    table = Table(
-        "contestant", title="{model}: {alternations} turns of {steps} steps, {cores} cores".format(**measured)
-    )
+    size = f" of batch {measured['batch_size']}" if measured["batch_size"] else ""
+    title = "{model}{size}: {alternations} turns of {steps} steps, {cores} cores".format(size=size, **measured)
+    table = Table("contestant", title=title)
     for heading in ("images/s", "min-max", "ratio", "min-max"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, row in measured["contestants"].items():
@@ -244,7 +270,8 @@ def arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="speed|quality|modes")
     speed = commands.add_parser("speed", help="images per second of training")
-    speed.add_argument("--model", default="dcgan", help="dcgan or wgan_gp")
+    speed.add_argument("--model", default="dcgan", help="dcgan, cgan, wgan_gp or pix2pix")
+    speed.add_argument("--batch-size", type=int, help="of pix2pix, 1 by default; the others have the paper's")
     speed.add_argument("--alternations", type=int, default=MIN_ALTERNATIONS, help="turns of each contestant")
     speed.add_argument("--steps", type=int, default=25, help="training steps in a turn")
     speed.add_argument("--backends", help="separated by commas; default: all that are installed")
@@ -271,6 +298,11 @@ def check(args: argparse.Namespace) -> None:
     """Refuses what cannot be measured, before anything is; makes tuples of the lists."""
     if args.model not in IMAGES_PER_STEP:
         raise ValueError(f"`--model` is one of {', '.join(IMAGES_PER_STEP)}. Received: --model {args.model}")
+    if args.batch_size is not None and (args.batch_size < 1 or args.model != "pix2pix"):
+        raise ValueError(
+            "`--batch-size` is at least 1, and for pix2pix alone: the other loops have one. "
+            f"Received: --batch-size {args.batch_size}"
+        )
     if args.steps < 1:
         raise ValueError(f"`--steps` must be at least 1. Received: --steps {args.steps}")
     if args.alternations < (least := 1 if args.quick else MIN_ALTERNATIONS):

@@ -1,11 +1,13 @@
-"""Plain PyTorch training loops of ganzoo's DCGAN and WGAN-GP for 28x28 images: what `benchmark.py` compares with.
+"""Plain PyTorch training loops of ganzoo's DCGAN, CGAN and WGAN-GP for 28x28 images: what `benchmark.py` compares with.
 
-They are written as most people write them: a module, two optimizers and a loop, without ganzoo and Keras.
+They are written as most people write them: a module, two optimizers and a loop, without ganzoo and Keras. That of
+Pix2Pix is in `plain_torch_pix2pix.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+NORMALIZATIONS = (nn.BatchNorm2d, nn.InstanceNorm2d)
 
 
 def build_generator(latent_dim: int, width: int, biases: bool = True) -> nn.Sequential:
@@ -39,8 +42,8 @@ def build_generator(latent_dim: int, width: int, biases: bool = True) -> nn.Sequ
     )
 
 
-def build_discriminator(width: int, batch_norm: bool = True, biases: bool = True) -> nn.Sequential:
-    """Images (batch, 1, 28, 28) to logits (batch, 1).
+def build_discriminator(width: int, batch_norm: bool = True, biases: bool = True, channels: int = 1) -> nn.Sequential:
+    """Images (batch, channels, 28, 28) to logits (batch, 1).
 
     The layers are those of `ganzoo.networks.dcgan`, but for the way out: a 7x7 convolution of a 7x7 map is ganzoo's
     flattening and dense unit.
@@ -49,9 +52,10 @@ def build_discriminator(width: int, batch_norm: bool = True, biases: bool = True
         width: int, channels after the first layer.
         batch_norm: False for the critic of WGAN-GP.
         biases: see `build_generator`.
+        channels: int, of the images, and of what stands beside them.
     """
     return initialized(
-        nn.Conv2d(1, width, 4, stride=2, padding=1, bias=biases),
+        nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=biases),
         nn.LeakyReLU(0.2, inplace=True),
         nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=biases and not batch_norm),
         *([nn.BatchNorm2d(2 * width)] if batch_norm else []),
@@ -62,13 +66,31 @@ def build_discriminator(width: int, batch_norm: bool = True, biases: bool = True
 
 
 def initialized(*layers: nn.Module) -> nn.Sequential:
-    """The layers in a row, kernels from N(0, .02) and BatchNorm's scales from N(1, .02)."""
+    """The layers in a row, kernels from N(0, .02) and the normalisations' scales from N(1, .02)."""
     for layer in layers:
-        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)):
-            nn.init.normal_(layer.weight, float(isinstance(layer, nn.BatchNorm2d)), 0.02)
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, *NORMALIZATIONS)):
+            nn.init.normal_(layer.weight, float(isinstance(layer, NORMALIZATIONS)), 0.02)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers)
+
+
+class Conditional(nn.Module):
+    """A network that is told the class: a learned vector, N(0, 1) at first, stands beside the channels of its input.
+
+    Args:
+        network: from (batch, channels, height, width), so many channels more than without classes.
+        num_classes: int.
+        shape: (channels, height, width) of the learned vector.
+    """
+
+    def __init__(self, network: nn.Module, num_classes: int, shape: tuple[int, int, int]):
+        super().__init__()
+        self.label_vector = nn.Embedding(num_classes, math.prod(shape))
+        self.network, self.shape = network, shape
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.network(torch.cat([x, self.label_vector(labels).view(-1, *self.shape)], 1))
 
 
 class PlainLoop:
@@ -108,20 +130,27 @@ class PlainLoop:
         self.images_per_step = self.batch_size * self.discriminator_steps
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.placement = dict(device=DEVICE, memory_format=layout)
-        self.generator = build_generator(self.latent_dim, width, biases).to(**self.placement)
-        self.discriminator = build_discriminator(width, self.batch_norm, biases).to(**self.placement)
+        self.generator, self.discriminator = (n.to(**self.placement) for n in self.networks(width, biases))
         self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), **self.adam)
         self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), **self.adam)
+
+    def networks(self, width: int, biases: bool) -> tuple[nn.Module, nn.Module]:
+        """Generator and discriminator."""
+        return build_generator(self.latent_dim, width, biases), build_discriminator(width, self.batch_norm, biases)
+
+    def random_batch(self) -> tuple[torch.Tensor, ...]:
+        """What `step` takes, at random: as good as data where only time is measured."""
+        return (torch.rand(self.images_per_step, 1, 28, 28) * 2 - 1,)
 
     def precision(self):
         """A new context for each update: autocast remembers its copies of the weights until the context ends."""
         return torch.autocast(DEVICE, torch.bfloat16) if self.autocast else contextlib.nullcontext()
 
-    def fake(self) -> torch.Tensor:
+    def fake(self, *labels: torch.Tensor) -> torch.Tensor:
         """A batch of images from fresh latents."""
-        return self.generator(torch.randn(self.batch_size, self.latent_dim, 1, 1, device=DEVICE))
+        return self.generator(torch.randn(self.batch_size, self.latent_dim, 1, 1, device=DEVICE), *labels)
 
-    def step(self, images: torch.Tensor) -> None:
+    def step(self, images: torch.Tensor, *others: torch.Tensor) -> None:
         """One training step on `images_per_step` real images, float32 (n, 1, 28, 28) in [-1, 1]."""
         raise NotImplementedError
 
@@ -142,22 +171,44 @@ class PlainDCGAN(PlainLoop):
         super().__init__(**kwargs)
         self.reuse = reuse
 
-    def step(self, images: torch.Tensor) -> None:
-        real = images.to(**self.placement)
+    def step(self, images: torch.Tensor, *others: torch.Tensor) -> None:
+        real, labels = images.to(**self.placement), [other.to(DEVICE) for other in others]
         ones, zeros = (torch.full((self.batch_size, 1), label, device=DEVICE) for label in (1.0, 0.0))
         self.discriminator_optimizer.zero_grad()
         with self.precision():
-            fake = self.fake()
-            real_logits, fake_logits = self.discriminator(real).float(), self.discriminator(fake.detach()).float()
+            fake = self.fake(*labels)
+            real_logits = self.discriminator(real, *labels).float()
+            fake_logits = self.discriminator(fake.detach(), *labels).float()
         loss = F.binary_cross_entropy_with_logits(real_logits, ones)
         (loss + F.binary_cross_entropy_with_logits(fake_logits, zeros)).backward()
         self.discriminator_optimizer.step()
 
         self.generator_optimizer.zero_grad()
         with self.precision():
-            logits = self.discriminator(fake if self.reuse else self.fake()).float()
+            logits = self.discriminator(fake if self.reuse else self.fake(*labels), *labels).float()
         F.binary_cross_entropy_with_logits(logits, ones).backward()
         self.generator_optimizer.step()
+
+
+class PlainCGAN(PlainDCGAN):
+    """CGAN, eq. 2 of Mirza and Osindero 2014, with DCGAN's networks: both are told the class.
+
+    The arguments are those of `PlainDCGAN`.
+    """
+
+    num_classes = 10
+
+    def networks(self, width, biases):
+        length = -(-self.latent_dim // 4)
+        generator = build_generator(self.latent_dim + length, width, biases)
+        discriminator = build_discriminator(width, self.batch_norm, biases, channels=2)
+        return (
+            Conditional(generator, self.num_classes, (length, 1, 1)),
+            Conditional(discriminator, self.num_classes, (1, 28, 28)),
+        )
+
+    def random_batch(self):
+        return (*super().random_batch(), torch.randint(self.num_classes, (self.batch_size,)))
 
 
 class PlainWGANGP(PlainLoop):
@@ -169,7 +220,7 @@ class PlainWGANGP(PlainLoop):
     adam = dict(lr=1e-4, betas=(0.0, 0.9))
     penalty_weight = 10.0
 
-    def step(self, images: torch.Tensor) -> None:
+    def step(self, images: torch.Tensor, *others: torch.Tensor) -> None:
         for real in images.to(**self.placement).split(self.batch_size):
             self.update_critic(real)
         self.generator_optimizer.zero_grad()
@@ -194,7 +245,7 @@ class PlainWGANGP(PlainLoop):
         self.discriminator_optimizer.step()
 
 
-LOOPS = {"dcgan": PlainDCGAN, "wgan_gp": PlainWGANGP}
+LOOPS = {"dcgan": PlainDCGAN, "cgan": PlainCGAN, "wgan_gp": PlainWGANGP}
 
 
 def train_plain_dcgan(images: np.ndarray, epochs: int, seed: int, num_samples: int = 10_000) -> np.ndarray:
