@@ -328,8 +328,8 @@ def test_bad_input_to_evaluate(zoo):
 def test_export_calls_the_exporter_and_names_what_it_wrote(zoo, monkeypatch):
     from ganzoo.engine import export
 
-    def stand_in(model, path, format, overwrite, verbose):
-        assert (model.latent_dim, format, overwrite, verbose) == (4, "tf_saved_model", False, False)
+    def stand_in(model, path, format, overwrite, verbose, of):
+        assert (model.latent_dim, format, overwrite, verbose, of) == (4, "tf_saved_model", False, False, None)
         return Path(path).absolute()
 
     monkeypatch.setattr(export, "export", stand_in)
