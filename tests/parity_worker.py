@@ -21,7 +21,6 @@ VARIANTS = {
     "gan_minimax": (ganzoo.VanillaGAN, {"dropout": 0.0, "minimax": True}),
     "wgan_gp": (ganzoo.WGANGP, {}),
     "cgan": (ganzoo.CGAN, {}),
-    "pix2pix": (ganzoo.Pix2Pix, {"dropout": 0.0}),
 }
 STEPS, BATCH = 5, 8
 TRAINED_ON = ("dcgan", "wgan_gp", "cgan")
@@ -30,8 +29,7 @@ TRAINED_ON = ("dcgan", "wgan_gp", "cgan")
 def build(name):
     """A small model whose random weights, latents and mixing weights come from NumPy."""
     cls, arguments = VARIANTS[name]
-    sizes = {"image_shape": (16, 16, 1), "latent_dim": 8, "width": 8} if "image_shape" in cls.tiny else cls.tiny
-    model = cls(**{**sizes, "seed": 0, **arguments})
+    model = cls(image_shape=(16, 16, 1), latent_dim=8, width=8, seed=0, **arguments)
     rng = np.random.default_rng(0)
     for network in (model.discriminator, model.generator):
         for v in network.weights:
