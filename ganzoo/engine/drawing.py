@@ -63,7 +63,7 @@ class Drawing(Mixin):
                 f"{type(self).__name__} draws from {' and '.join(f'`{name}`' for name in self._names_of(generator))}: "
                 f"give them all, by these names. Received: {', '.join(inputs)}; no {missing[0]}"
             )
-        batch = {name: self.data[name].to_device(x) if name in self.data else x for name, x in inputs.items()}
+        batch = {name: self._to_device(name, x) for name, x in inputs.items()}
         network = generator if training else self.average_of(generator)
         return network(pick(network, batch, "latents"), training=training)
 

@@ -17,7 +17,8 @@ def value_and_grad(loss_fn, variables):
         # Keras sums the gradients of all replicas.
         scaled = loss / tf.cast(tf.distribute.get_strategy().num_replicas_in_sync, loss.dtype)
     gradients = tape.gradient(scaled, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return loss, gradients, scope.updates
+    # An embedding's gradient is a list of rows, one row perhaps twice, whose squares Adam would take one by one.
+    return loss, [tf.convert_to_tensor(gradient) for gradient in gradients], scope.updates
 
 
 def forward(fn):
