@@ -248,7 +248,8 @@ def show(measured: dict) -> None:
     for heading in ("images/s", "min-max", "ratio", "min-max"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, row in measured["contestants"].items():
-        table.add_row(name, *cells(row["images_per_second"], 0), *cells(row["ratio_to_plain_float32"], 2))
+        digits = 0 if row["images_per_second"]["median"] >= 100 else 2
+        table.add_row(name, *cells(row["images_per_second"], digits), *cells(row["ratio_to_plain_float32"], 2))
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     console.print(table)
     console.print(f"ratio: to {BASE!r} in the same round")
