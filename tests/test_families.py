@@ -183,7 +183,7 @@ class Few(GAN):
         return ops.mean(ops.square(means[0] - means[1]))
 
     def evaluate_batch(self, real):
-        right = ops.argmax(self.classes(real["labelled"], False), axis=-1) == ops.cast(real["labels"], "int64")
+        right = ops.cast(ops.argmax(self.classes(real["labelled"], False), axis=-1), "int32") == real["labels"]
         return {"accuracy": ops.mean(ops.cast(right, "float32"))}
 
 
