@@ -217,8 +217,7 @@ class Drawing(Mixin):
     def _checked(self, generator: keras.Model, name: str, values: Any) -> np.ndarray:
         if name in self.data:
             part = self.data[name]
-            single = part.is_single(values)
-            return part.check([values] if single and np.ndim(values) == 0 else _row(values, single), name, True)
+            return part.check(np.asarray(values)[None] if part.is_single(values) else values, name, True)
         shape = tuple(next((x for x in generator.inputs if x.name == name), generator.inputs[0]).shape[1:])
         array = np.asarray(values, "float32")
         array = array[None] if array.ndim == len(shape) else array
@@ -229,10 +228,6 @@ class Drawing(Mixin):
     def _to_device(self, name: str, values: np.ndarray):
         tensor = ops.convert_to_tensor(values)
         return self.data[name].to_device(tensor) if name in self.data else tensor
-
-
-def _row(values: Any, single: bool) -> Any:
-    return np.asarray(values)[None] if single else values
 
 
 def _seeded(states: list, entropy: int, begin: int) -> list:

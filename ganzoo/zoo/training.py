@@ -77,9 +77,9 @@ def train(
     the same model as if it had not been interrupted (the log's row of that epoch counts the steps after it). Ctrl-C
     stops after the step that runs and loses nothing; a kill loses at most the steps since the last backup. The folder
     then holds `weights.safetensors` (float32), `model.keras` (optimizers and all), `log.csv` (a row per epoch),
-    `samples/` (a sheet of images per epoch), `samples.png` (64 images of the final model; no sheets where images have
-    other than 1 or 3 channels) and `training.json` (what was
-    trained, how and on what, and the alarms of `ganzoo.callbacks.HealthMonitor`). Where ganzoo has an extractor for the
+    `samples/` (a sheet of images per epoch), `samples.png` (64 images of the final model) and
+    `training.json` (what was trained, how and on what, and the alarms of `ganzoo.callbacks.HealthMonitor`).
+    Where ganzoo has an extractor for the
     data, each row of the log holds the Frechet distance of 2000 images to as many of the training images, and
     `best.safetensors` the weights of the epoch in which it was least.
 
@@ -120,7 +120,7 @@ def train(
     _check_phases(recipe, preset)
     parts = _parts_of(recipe, data, data_dir, image_shape)
     recipe = _of_shapes(recipe, parts, data is not None)
-    images = parts[_target(recipe, parts)]
+    images = parts[_target(parts)]
     extractor = _extractor(recipe.dataset.name if data is None else data, images)
     record = _record(preset, recipe, parts, data, extractor)
     before = begun(folder, record) if resume else None
@@ -185,7 +185,7 @@ def _of_shapes(recipe: Recipe, parts: Mapping[str, np.ndarray], given: bool) -> 
     return recipe.model_copy(update={"arguments": arguments})
 
 
-def _target(recipe: Recipe, parts: Mapping[str, np.ndarray]) -> str:
+def _target(parts: Mapping[str, np.ndarray]) -> str:
     """The part that the model draws: the last that holds images, as variants name them."""
     return [name for name in parts if parts[name].ndim > 1][-1]
 
