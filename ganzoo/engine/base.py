@@ -402,6 +402,4 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         step = ops.cast(self.optimizer.iterations, "float32")
         decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
         for name, average in self.moving_averages.items():
-            for mean, new in zip(average.weights, self.networks[name].weights):
-                keep = ops.cast(decay, mean.dtype)
-                mean.assign(new.value + keep * (mean.value - new.value))
+            backend.average(average.weights, self.networks[name].weights, decay)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import keras
 
+from ganzoo.engine import backend
+
 __all__ = ["PlayerOptimizers", "deserialize", "serialize"]
 
 
@@ -44,7 +46,7 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
                 )
             optimizer.name = player
         self.players = tuple(optimizers)
-        self.optimizers = list(optimizers.values())
+        self.optimizers = [backend.prepared(optimizer) for optimizer in optimizers.values()]
 
     def __getitem__(self, player: str) -> keras.optimizers.Optimizer:
         return self.optimizers[self.players.index(player)]

@@ -39,6 +39,13 @@ class Conv2D(keras.layers.Conv2D):
     (1, 14, 14, 64)
     """
 
+    called_directly = True  # as `ganzoo.engine.backend.torch_networks` says
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.data_format == "channels_last":
+            kernels.settle(self.kernel)
+
     def call(self, inputs):
         return self.call_with_kernel(inputs, self.kernel)
 
@@ -74,6 +81,13 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     >>> layer(np.zeros((1, 7, 7, 128), "float32")).shape
     (1, 14, 14, 64)
     """
+
+    called_directly = True  # as `ganzoo.engine.backend.torch_networks` says
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.data_format == "channels_last":
+            kernels.settle(self.kernel)
 
     def call(self, inputs):
         return self.call_with_kernel(inputs, self.kernel)

@@ -46,6 +46,8 @@ class SwitchedDropout(keras.layers.Layer):
     >>> layer(np.ones((1, 4), "float32"), training=False)  # [[1, 1, 1, 1]]
     """
 
+    called_directly = True
+
     def __init__(self, rate: float, kept_on: bool = True, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:

@@ -32,6 +32,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     (8, 4, 4, 3)
     """
 
+    called_directly = True
+
     def call(self, inputs, training=None, mask=None):
         if not training or not self.trainable or mask is not None or self.renorm or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
@@ -69,6 +71,8 @@ class LayerNormalization(keras.layers.LayerNormalization):
     (8, 4, 4, 3)
     """
 
+    called_directly = True
+
     def call(self, inputs):
         if self.rms_scaling:
             return super().call(inputs)
@@ -95,6 +99,8 @@ class GroupNormalization(keras.layers.GroupNormalization):
     >>> layer(np.ones((8, 4, 4, 3), "float32")).shape
     (8, 4, 4, 3)
     """
+
+    called_directly = True
 
     def call(self, inputs):
         last = self.axis in (-1, len(inputs.shape) - 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from ganzoo.engine.backend import kernels
+
 EPSILON = 1e-12
 
 
@@ -56,6 +58,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def build(self, input_shape):
         super().build(input_shape)
+        kernels.settle(self.layer.kernel, turned=False)  # read as a matrix here, in the same order on every backend
         self.u = self.add_weight(
             name="u",
             shape=(self._matrix(self.layer.kernel).shape[1],),

@@ -1,14 +1,16 @@
 """The seam between ganzoo and the three frameworks: the only package that imports one.
 
-Each backend module offers the same five names:
+Each backend module offers the same seven names:
 
 - ``value_and_grad(loss_fn, variables)``: loss, its gradients and the state that computing it would have written;
 - ``forward(fn)``: result and state writes of ``fn()``, without gradient;
 - ``input_gradient(fn, x)``: d sum(fn(x)) / dx, differentiable again, never writing state;
 - ``no_gradient()``: a context in which nothing is recorded for differentiation;
+- ``average(means, variables, keep)``: one step of moving averages, which it writes;
+- ``prepared(optimizer)``: a Keras optimizer, made to take the same steps faster where that can be;
 - ``StepMixin``: ``train_step`` and ``test_step`` with the signature that Keras' trainer of that backend expects.
 
-Nothing here writes a variable: writes come back as ``[(variable, value), ...]`` and the caller decides which hold.
+Nothing else here writes a variable: writes come back as ``[(variable, value), ...]`` and the caller decides which hold.
 """
 
 from __future__ import annotations
@@ -21,10 +23,13 @@ BACKEND = keras.config.backend()
 
 if BACKEND == "tensorflow":
     from ganzoo.engine.backend.tensorflow import StepMixin, forward, input_gradient, no_gradient, value_and_grad
+    from ganzoo.engine.backend.updates import average, prepared
 elif BACKEND == "jax":
     from ganzoo.engine.backend.jax import StepMixin, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
+    from ganzoo.engine.backend.updates import average, prepared  # type: ignore
 elif BACKEND == "torch":
     from ganzoo.engine.backend.torch import StepMixin, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
+    from ganzoo.engine.backend.torch_updates import average, prepared  # type: ignore
 else:
     raise ImportError(
         "ganzoo runs on the Keras backends tensorflow, jax and torch: set the environment variable KERAS_BACKEND to "
@@ -34,11 +39,13 @@ else:
 __all__ = [
     "BACKEND",
     "StepMixin",
+    "average",
     "forward",
     "import_tensorflow",
     "input_gradient",
     "keep_tensorflow_off_gpu",
     "no_gradient",
+    "prepared",
     "read_torch_file",
     "value_and_grad",
 ]

@@ -4,6 +4,8 @@ import torch
 from keras import ops, tree
 
 from ganzoo.engine.backend.scope import StepScope
+from ganzoo.engine.backend.torch_networks import direct_calls
+from ganzoo.engine.backend.torch_updates import as_weight
 
 no_gradient = torch.no_grad
 
@@ -12,8 +14,9 @@ def value_and_grad(loss_fn, variables):
     with torch.enable_grad(), StepScope() as scope:
         loss = loss_fn()
     # Not `loss.backward()`: that would fill the other players' gradients too.
-    gradients = torch.autograd.grad(loss, [v.value for v in variables], allow_unused=True, materialize_grads=True)
-    return loss.detach(), list(gradients), scope.updates
+    weights = [v.value for v in variables]
+    gradients = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
+    return loss.detach(), list(map(as_weight, gradients, weights)), scope.updates
 
 
 def forward(fn):
@@ -36,7 +39,8 @@ class StepMixin:
     """``train_step(data)`` and ``test_step(data)`` as Keras' PyTorch trainer calls them."""
 
     def train_step(self, data):
-        return self.training_logs(data)
+        with direct_calls(self.networks.values()):
+            return self.training_logs(data)
 
     def test_step(self, data):
         return self.evaluation_logs(data)

@@ -44,6 +44,10 @@ def group_norm(x, gamma, beta, groups, epsilon):
     return ops.cast(affine(ops.reshape(y, shape), gamma, beta), x.dtype)
 
 
+def settle(kernel, turned=True):
+    """A convolution's variable lies in memory as the framework has it."""
+
+
 def statistics_dtype(x):
     """Half precision has too little range and too few digits for sums over a batch."""
     dtype = str(x.dtype)

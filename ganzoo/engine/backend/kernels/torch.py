@@ -1,4 +1,4 @@
-"""Kernels on torch, without copies: a permuted channels-last tensor already IS torch's channels_last format."""
+"""Kernels on torch. No image is copied: a permuted channels-last tensor already IS torch's channels_last format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from ganzoo.engine.backend.kernels.composite import group_norm  # torch's takes the variance as E[x^2] - E[x]^2
 
-__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm"]
+__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm", "settle"]
 
 
 def same_padding(size, kernel, stride):
@@ -15,8 +15,26 @@ def same_padding(size, kernel, stride):
     return total // 2, total - total // 2
 
 
+def settle(kernel, turned=True):
+    """Lets a kernel's variable lie in memory as torch's convolutions read it; its shape and numbers stay."""
+    value = getattr(kernel, "_value", None)
+    if isinstance(value, torch.nn.Parameter):  # else its first value is yet to come, or it is composed
+        value.data = _turned(value.detach()).movedim(0, -1) if turned else value.detach().contiguous()
+
+
+def filters(kernel):
+    """(height, width, in, out) as torch's (out, in, height, width), in channels_last: no copy of a settled kernel."""
+    return _turned(kernel).permute(0, 3, 1, 2)
+
+
+def _turned(kernel):
+    """(out, height, width, in), contiguous. A transposition of two axes is the only one for which torch is fast."""
+    height, width, channels, num = kernel.shape
+    return kernel.reshape(-1, num).t().contiguous().view(num, height, width, channels)
+
+
 def conv2d(x, kernel, bias, strides, padding):
-    x, kernel = x.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1)
+    x, kernel = x.permute(0, 3, 1, 2), filters(kernel)
     amount = (0, 0)
     if padding == "same":
         (top, bottom), (left, right) = (same_padding(*a) for a in zip(x.shape[2:], kernel.shape[2:], strides))
@@ -31,7 +49,7 @@ def conv2d_transpose(x, kernel, bias, strides, padding):
     overlaps = [k - s for k, s in zip(kernel.shape[:2], strides)]
     amount = [max(overlap, 0) // 2 if padding == "same" else 0 for overlap in overlaps]
     gaps = [max(-overlap, 0) for overlap in overlaps]
-    y = F.conv_transpose2d(x.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1), bias, strides, amount, gaps)
+    y = F.conv_transpose2d(x.permute(0, 3, 1, 2), filters(kernel), bias, strides, amount, gaps)
     if padding == "same":  # an odd overlap is cut by one more at the end, which torch cannot say
         y = y[:, :, : x.shape[1] * strides[0], : x.shape[2] * strides[1]]
     return y.permute(0, 2, 3, 1)
