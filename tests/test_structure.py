@@ -25,6 +25,7 @@ ORDER = (  # each part imports only from parts further up
     {"engine.gan"},
     {"callbacks", "models"},
     {"zoo.presets", "zoo.reading", "zoo.records"},
+    {"zoo.opening"},
     {"metrics"},
     {"zoo.training"},
     {"zoo.publishing", "cli"},

@@ -322,7 +322,7 @@ def test_images_of_another_shape_make_another_model(zoo, tmp_path):
     model = ganzoo.train("dcgan-toy", tmp_path / "run", data=toy_images(16, (16, 32, 3)), epochs=1, verbose=0)
     assert model.image_shape == (16, 32, 3)
     record = training.read_record(tmp_path / "run")
-    assert record["dataset"] == {"name": "array"} and record["settings"]["arguments"]["image_shape"] == [16, 32, 3]
+    assert record["dataset"]["name"] == "array" and record["settings"]["arguments"]["image_shape"] == [16, 32, 3]
 
 
 @pytest.mark.backend_free

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import ganzoo
@@ -120,6 +121,50 @@ def test_a_derived_source_and_an_image_on_the_command_line(zoo, tmp_path):
     assert done.exit_code == 0 and "1 images" in done.output, done.output
     done = CliRunner().invoke(cli.app, [*arguments[:2], f"source={tmp_path}/none.png", *arguments[3:], "--overwrite"])
     assert done.exit_code == 2 and "no image file of that name" in done.stderr
+
+
+def test_a_training_is_evaluated_on_what_it_learned_from(zoo, tmp_path):
+    for index, image in enumerate(pictures(6, (70, 64, 3))):
+        save(tmp_path / "pictures", f"{index}.png", image)
+    run = tmp_path / "run"
+    ganzoo.train("pix2pix-toy", run, data=tmp_path / "pictures", image_shape=(64, 64, 3), verbose=0)
+    measured = {each["name"]: each["value"] for each in ganzoo.metrics.evaluate(run, protocol="paired")}
+    assert set(measured) >= {"psnr", "ssim", "l1"} and 4 < measured["psnr"] < 40
+    images = ganzoo.data.load_folder(tmp_path / "pictures", (64, 64))
+    pairs = {"source": ganzoo.data.grey(images), "target": images}
+    same = ganzoo.metrics.evaluate(run / "model.keras", pairs, protocol="paired")
+    assert {each["name"]: each["value"] for each in same} == pytest.approx(measured)
+    for protocol in ("paired", "losses"):
+        done = CliRunner().invoke(cli.app, ["evaluate", str(run), "--protocol", protocol])
+        assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(cli.app, ["evaluate", str(run / "model.keras"), "--protocol", "paired"])
+    assert done.exit_code == 2 and "--data" in done.stderr
+    record = records.read_record(run)
+    records.write_record(run, record | {"finished": False})
+    (run / "model.keras").unlink()
+    with pytest.raises(ValueError, match="is not finished"):
+        ganzoo.metrics.evaluate(run, protocol="paired")
+
+
+def test_a_sheet_is_drawn_for_what_the_publisher_says(zoo, tmp_path):
+    write(zoo, "pix2pix-toy", model="pix2pix", arguments=PIX2PIX, dataset="{name: toy, derive: {source: grey}}")
+    ganzoo.train("pix2pix-toy", tmp_path / "run", data={"target": pictures(4, (64, 64, 3))}, verbose=0)
+    record = records.read_record(tmp_path / "run")
+    record["dataset"] = presets.read_recipe("pix2pix-toy").dataset.model_dump()
+    records.write_record(tmp_path / "run", record)
+    with pytest.raises(ValueError, match=r"drawn for source.*sauce"):
+        publishing.publish(tmp_path / "run", "pix2pix-toy", shown={"sauce": "x"})
+    assert not list(zoo.glob("weights/*")) and presets.read_card("pix2pix-toy") is None
+    drawing = pictures(1, (64, 64, 1))[0]
+    save(tmp_path, "drawing.png", drawing)
+    publishing.publish(tmp_path / "run", "pix2pix-toy", shown={"source": str(tmp_path / "drawing.png")})
+    with Image.open(zoo / "samples" / "pix2pix-toy.png") as sheet:
+        pixels = np.asarray(sheet.convert("L"))
+    assert any(
+        (pixels[top : top + 64, left : left + 64] == drawing[..., 0]).all()
+        for top in range(pixels.shape[0] - 63)
+        for left in range(8)
+    )
 
 
 def test_any_optimizer_of_keras_by_its_class(zoo, tmp_path):

@@ -168,10 +168,12 @@ def generate(
         support.check_free(output, overwrite)
     if separate is not None:
         support.check_free(separate, overwrite)
+    from ganzoo.zoo.opening import open_model
+
     seed = secrets.randbelow(2**31) if seed is None else seed
     texts = support.split(inputs or [])
     with support.working("Drawing images"):
-        model = support.load(preset)
+        model = open_model(preset)
         given, said = support.inputs(model, texts, number)
         images = model.generate(number or support.default_number(model, given), seed=seed, **given)
     support.write(images, output, separate, columns, scale)
@@ -277,17 +279,17 @@ def evaluate(
             raise ValueError(
                 "The protocol losses takes --data and --data-dir alone: it measures all of the test split."
             )
-        model = support.load(source)
+        from ganzoo.zoo.opening import open_model
+
+        model = open_model(source)
         results = model.evaluate(support.parts(model, source, str(data), data_dir))
         measured = [{"name": name, "value": float(value), "std": None} for name, value in results.items()]
     else:
         from ganzoo import metrics
-        from ganzoo.zoo import presets
 
-        by_name = is_file or source in presets.list_presets()
         measured = metrics.evaluate(
-            source if by_name else support.load(source), data, protocol=protocol, num_images=num_images,
-            num_seeds=seeds, weights=weights, extractor=extractor, data_dir=data_dir,
+            source, data, protocol=protocol, num_images=num_images, num_seeds=seeds, weights=weights,
+            extractor=extractor, data_dir=data_dir,
         )  # fmt: skip
         typer.echo(f"protocol  {measured[0]['protocol']}")
     width = max(len(metric["name"]) for metric in measured)
@@ -318,7 +320,9 @@ def export(
     output = output or Path(support.stem(preset))
     if output.exists() and not overwrite:
         support.check_free(output, overwrite)
-    model = support.load(preset)
+    from ganzoo.zoo.opening import open_model
+
+    model = open_model(preset)
     with support.working("Exporting, reloading and comparing"):
         from ganzoo.engine.export import export as export_
 

@@ -26,63 +26,24 @@ def use_backend(backend: str) -> None:
     os.environ["KERAS_BACKEND"] = backend
 
 
-def load(preset: str) -> GAN:
-    """The model of a preset, a `.keras` file or a training folder."""
-    from ganzoo.zoo import presets
-
-    path = Path(preset)
-    if path.is_dir() and preset not in presets.list_presets():
-        path = path / "model.keras"
-    if path.suffix != ".keras":
-        return presets.load(preset)
-    if not path.is_file():
-        raise ValueError(f"There is no such file. Received: {path}")
-    return load_file(path)
-
-
-def load_file(path: Path) -> GAN:
-    """The model of a `.keras` file."""
-    import keras
-
-    import ganzoo.models  # noqa: F401  Keras finds the classes that are registered
-    from ganzoo.engine.gan import GAN
-
-    try:
-        model = keras.saving.load_model(path)
-    except Exception as error:
-        raise ValueError(f"{path} cannot be read as a model of ganzoo: {error}") from error
-    if not isinstance(model, GAN):
-        raise ValueError(f"{path} holds a {type(model).__name__}, not a model of ganzoo.")
-    return model
-
-
 def dataset_of(source: str) -> str:
     """What a preset, or the training in a folder, learned from."""
-    from ganzoo.zoo import presets
+    from ganzoo.zoo.opening import data_of
 
-    if source in presets.list_presets():
-        return presets.read_recipe(source).dataset.name
-    if Path(source).is_dir():
-        from ganzoo.zoo.training import read_record
-
-        return read_record(source)["dataset"]["name"]
-    if Path(source).suffix == ".keras":
+    if (dataset := data_of(source)) is None:
         raise ValueError(f"Say which data to measure on with --data NAME, .npz or folder. Received: {source}")
-    return presets.read_recipe(source).dataset.name  # tells what is wrong with the name
+    return dataset.name
 
 
 def parts(model: GAN, source: str, data: str, data_dir: Path | None) -> Any:
     """The test split of a data set, as the model's parts."""
-    from ganzoo.zoo import presets
-    from ganzoo.zoo.reading import read_parts
+    from ganzoo.zoo.opening import data_of
+    from ganzoo.zoo.reading import read_parts, reading_of
 
-    names, derive, shape = {}, {}, None
-    if source in presets.list_presets() and (dataset := presets.read_recipe(source).dataset).name == data:
-        names, derive, shape = dataset.parts, dataset.derive, dataset.image_shape
     with working("Reading the data"):
         return read_parts(
-            model.data, data, "test", data_dir=data_dir, names=names, derive=derive, image_shape=shape,
-            folder_shape=model.image_shape,
+            model.data, data, "test", data_dir=data_dir, folder_shape=model.image_shape,
+            **reading_of(data_of(source), data),
         )  # fmt: skip
 
 

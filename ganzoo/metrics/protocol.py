@@ -42,7 +42,7 @@ from ganzoo.metrics.scores import (
     precision,
     scored,
 )
-from ganzoo.zoo import presets
+from ganzoo.zoo import opening, presets
 
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
@@ -209,10 +209,11 @@ def evaluate(
     """Measures a preset, a model or images in a file under a protocol.
 
     Args:
-        source: A preset's name; a model; or images, uint8 (n, height, width, channels), as an array or under the key
-            `images` of a `.npz` file, of which the first `num_images` are one sample.
+        source: A preset's name, the path of a `.keras` file or of the folder of a training; a model; or images, uint8
+            (n, height, width, channels), as an array or under the key `images` of a `.npz` file, of which the first
+            `num_images` are one sample.
         dataset: The data set to compare with: its name; the path of an archive or a folder; or arrays, as `fit` takes
-            them. Default: the one that the preset learned.
+            them. Default: the one that the preset, or the training, learned.
         protocol: One of `PROTOCOLS`, by name, or your own.
         num_images: Instead of the protocol's.
         num_seeds: Instead of the protocol's; seeds are 0, 1, ...
@@ -221,7 +222,8 @@ def evaluate(
         data_dir: Folder with the data set's original files, where it cannot be downloaded.
 
     A model with conditions draws for those of the real images, one fake for each: of the same classes, of the same
-    sources. For a preset, the recipe says which parts of the data set they are, or how they are made of the images.
+    sources. For a preset or a training, its recipe says which parts of the data set they are, or how they are made of
+    the images.
 
     Returns:
         For each metric {"name", "value": mean over the seeds, "std": over the seeds (None for one sample), "values",
@@ -247,16 +249,17 @@ def evaluate(
     if is_sample:
         _refuse_for_images(num_seeds, weights)
         chosen, weights = dataclasses.replace(chosen, num_seeds=1), "file"
-    recipe = presets.read_recipe(source) if isinstance(source, (str, Path)) and not is_sample else None
+    by_name = isinstance(source, (str, Path)) and not is_sample
+    learned = opening.data_of(source) if by_name else None  # type: ignore[arg-type]
     if dataset is None:
-        if recipe is None:
+        if learned is None or learned.name == "array":
             raise ValueError("Say which data set the images are to be compared with. Received: dataset=None")
-        dataset = recipe.dataset.name
+        dataset = learned.name
     images = _given_images(source, chosen.num_images) if is_sample else None
     model = None if is_sample else _opened(source, weights)
     shape = images.shape[1:] if images is not None else getattr(model, "image_shape", None)
     see = _extractor(extractor, chosen, dataset)
-    reference = read_reference(dataset, see, chosen.split, chosen.num_images, model, shape, recipe, data_dir)
+    reference = read_reference(dataset, see, chosen.split, chosen.num_images, model, shape, learned, data_dir)
     scores = []
     for seed in progress(range(chosen.num_seeds), chosen.num_seeds, "Samples"):
         fakes = images if images is not None else drawn(model, reference, weights != "raw", seed)
@@ -265,7 +268,7 @@ def evaluate(
         raise ValueError(f"None of these metrics can be measured of this source. Received: {chosen.metrics}")
     if model is not None and (dtype := precision(model)) != "float32":
         weights = f"{weights}-{dtype}"
-    if recipe is not None:
+    if by_name and opening.is_preset(source):  # type: ignore[arg-type]
         _warn_of_other_data(source, chosen.reals(dataset, reference), reference.content)
     identity = chosen.id(dataset, reference, weights)
     return [_entry(name, [each[name] for each in scores], identity) for name in scores[0]]
@@ -311,14 +314,16 @@ def _are_images(source: Any) -> bool:
 
 
 def _opened(source: Any, weights: str) -> Any:
-    """The model of a preset, or the model that is given."""
+    """The model of a preset, a file or a folder, or the model that is given."""
     if weights not in ("ema", "raw"):
         raise ValueError(f'The weights are "ema" or "raw". Received: {weights=}')
     if not isinstance(source, (str, Path)):
         return source
+    if not opening.is_preset(source):
+        return opening.open_model(source)
     if weights == "raw":
         raise ValueError("A preset holds the averaged generator alone: give the model. Received: weights='raw'")
-    return presets.load(str(source), dtype="float32")
+    return opening.open_model(source, dtype="float32")
 
 
 def _given_images(source: Any, num_images: int | None) -> np.ndarray:

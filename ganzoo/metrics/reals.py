@@ -15,10 +15,10 @@ from ganzoo import data
 from ganzoo.engine import backend
 from ganzoo.engine.parts import Images, Part
 from ganzoo.metrics.scores import Reference
-from ganzoo.zoo.reading import read_parts
+from ganzoo.zoo.reading import read_parts, reading_of
 
 if TYPE_CHECKING:
-    from ganzoo.zoo.recipes import Recipe
+    from ganzoo.zoo.recipes import Dataset
 
 __all__ = ["is_named", "read_reference", "rows_of", "some_of"]
 
@@ -32,7 +32,7 @@ def read_reference(
     num_images: int | None,
     model: Any = None,
     image_shape: Sequence[int] | None = None,
-    recipe: Recipe | None = None,
+    learned: Dataset | None = None,
     data_dir: str | Path | None = None,
 ) -> Reference:
     """Real images, with the conditions that the model draws from.
@@ -44,7 +44,7 @@ def read_reference(
         num_images: How many, or None for all: as many as there are of each part.
         model: What is measured: its parts are read. None reads images alone.
         image_shape: (height, width, channels) that images of a folder are brought to.
-        recipe: What says which parts of its data set the model takes.
+        learned: What the model learned from: which parts of a data set it takes, and what is made of them.
         data_dir: Folder with the data set's original files.
 
     Raises:
@@ -54,7 +54,7 @@ def read_reference(
     target = getattr(model, "target", "images") or "images"
     conditions = list(model.conditions()) if hasattr(model, "conditions") else []
     parts = _needed(own, target, conditions)
-    options = {"data_dir": data_dir, "folder_shape": image_shape, **_settings(dataset, recipe)}
+    options = {"data_dir": data_dir, "folder_shape": image_shape, **reading_of(learned, dataset)}
     read = functools.partial(_read, parts, dataset, options)
     found = _with_derived(model, conditions, read(split))
     found = _some_of_each({name: found[name] for name in (target, *conditions)}, own, target, num_images)
@@ -83,15 +83,6 @@ def _needed(own: Mapping[str, Part], target: str, conditions: list[str]) -> dict
     if any(own[name].derived for name in conditions):
         return dict(own)
     return {name: part for name, part in own.items() if name == target or name in conditions}
-
-
-def _settings(dataset: Any, recipe: Recipe | None) -> dict[str, Any]:
-    """What the recipe says of reading: the names of parts only of its own data set."""
-    if recipe is None:
-        return {}
-    says = recipe.dataset
-    names = says.parts if isinstance(dataset, str) and dataset == says.name else {}
-    return {"names": names, "derive": says.derive, "image_shape": says.image_shape}
 
 
 def _with_derived(model: Any, conditions: list[str], found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,9 @@ NUM_GOLDEN, SEED = 4, 0
 README_COLUMNS = ("frechet_distance", "precision", "recall", "coverage", "label_accuracy", "psnr")
 
 
-def publish(folder: str | Path, preset: str, data_dir: str | Path | None = None) -> Card:
+def publish(
+    folder: str | Path, preset: str, data_dir: str | Path | None = None, shown: Mapping[str, str] | None = None
+) -> Card:
     """Publishes a finished training as a preset: writes its weights, its card and its sample sheet to `zoo_configs`.
 
     The weights file is in half precision; the card's golden images and the sheet are drawn with it as it will be
@@ -43,6 +46,8 @@ def publish(folder: str | Path, preset: str, data_dir: str | Path | None = None)
         folder: The folder of a finished training (`ganzoo.train`).
         preset: The preset that was trained.
         data_dir: Folder with the data set's original files, for the sheet of a preset that draws images of images.
+        shown: What the sheet is drawn for instead, by the input's name, as on the command line:
+            `{"source": "runs/maps"}`, an image or a folder of them.
 
     Returns:
         The card, without numbers yet: `measure` adds them.
@@ -50,8 +55,8 @@ def publish(folder: str | Path, preset: str, data_dir: str | Path | None = None)
     Raises:
         ValueError: The training is not finished, or not of this preset's recipe as it stands; the weights are over
             their limit (1.5 MB for small grey images, 4 MB for small ones in colour, 6 MB for others), or all weights
-            together over 96 MB; or images drawn in half precision are on average more than 2 grey levels away from
-            those in float32. Nothing is written then.
+            together over 96 MB; images drawn in half precision are on average more than 2 grey levels away from those
+            in float32; or what is to be shown cannot be read. Nothing is written then.
 
     Example:
 
@@ -72,7 +77,7 @@ def publish(folder: str | Path, preset: str, data_dir: str | Path | None = None)
         card = _card(preset, recipe, record, beside, model, error)
         sheet = final.parent.parent / "samples" / f"{preset}.png"
         sheet.parent.mkdir(exist_ok=True)
-        plot.save_png(sheet, plot.sample_sheet(model, None, SEED, data=_shown(recipe, model, data_dir)))
+        plot.save_png(sheet, plot.sample_sheet(model, None, SEED, data=_shown(recipe, model, data_dir, shown)))
         os.replace(beside, final)
     finally:
         beside.unlink(missing_ok=True)
@@ -194,8 +199,14 @@ def _compared(model: GAN) -> np.ndarray:
     return model.generate(num, seed=SEED, **given)
 
 
-def _shown(recipe: Recipe, model: GAN, data_dir: str | Path | None) -> dict[str, Any] | None:
+def _shown(
+    recipe: Recipe, model: GAN, data_dir: str | Path | None, given: Mapping[str, str] | None
+) -> dict[str, Any] | None:
     """What the sheet is drawn for, where a generator must be told more than labels."""
+    if given:
+        if unknown := set(given) - set(model.data):
+            raise ValueError(f"A sheet is drawn for {', '.join(model.conditions())}. Received: {unknown.pop()}=...")
+        return {name: model.data[name].read(text, name) for name, text in given.items()}
     told = [model.data[name] for name in model.conditions()]
     if all(isinstance(part, Labels) for part in told):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from ganzoo.engine.naming import named
 from ganzoo.engine.parts import Images, Labels, Part, as_array
 from ganzoo.zoo.registry import suggestion
 
-__all__ = ["DERIVED", "read_parts"]
+if TYPE_CHECKING:
+    from ganzoo.zoo.recipes import Dataset
+
+__all__ = ["DERIVED", "read_parts", "reading_of"]
 
 # What a recipe may derive from another part of the same data, `derive: {source: edges}`.
 DERIVED: dict[str, Callable[[np.ndarray], np.ndarray]] = {"edges": data.edges, "grey": data.grey}
@@ -69,6 +72,16 @@ def read_parts(
     for name, function in derive.items():
         found[name] = DERIVED[function](found[next(iter(wanted))])
     return {name: found[name] for name in parts if name in found}
+
+
+def reading_of(learned: Dataset | None, source: Any) -> dict[str, Any]:
+    """Arguments of `read_parts` for a model that learned from one data set and now reads `source`, this one or another:
+    the names of parts are of the one data set."""
+    if learned is None:
+        return {}
+    same = isinstance(source, (str, Path)) and str(source) == learned.name
+    names = learned.parts if same else {}
+    return {"names": names, "derive": learned.derive, "image_shape": learned.image_shape}
 
 
 def _refuse_names(parts: Mapping[str, Part], names: Mapping[str, str], derive: Mapping[str, str]) -> None:

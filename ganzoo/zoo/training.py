@@ -25,7 +25,7 @@ from ganzoo.metrics.reals import rows_of
 from ganzoo.models import get_model
 from ganzoo.zoo import presets, weights
 from ganzoo.zoo.reading import read_parts
-from ganzoo.zoo.recipes import Optimizer, Recipe, Training
+from ganzoo.zoo.recipes import Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
     BACKUP,
     BEST,
@@ -122,7 +122,7 @@ def train(
     recipe = _of_shapes(recipe, parts, data is not None)
     images = parts[_target(parts)]
     extractor = _extractor(recipe.dataset.name if data is None else data, images)
-    record = _record(preset, recipe, parts, data, extractor)
+    record = _record(preset, recipe, parts, data, image_shape, extractor)
     before = begun(folder, record) if resume else None
     if before is not None and before["finished"]:
         _say(verbose, f"The training in {folder} is finished already.")
@@ -382,18 +382,23 @@ class _StopBetweenSteps(keras.callbacks.Callback):
 # --- The folder and its record
 
 
-def _record(preset: str | Path, recipe: Recipe, parts: Mapping[str, np.ndarray], data: Any, extractor: Any) -> dict:
+def _record(preset: str | Path, recipe: Recipe, parts: Mapping[str, np.ndarray], data: Any, size, extractor) -> dict:
     """What is trained, on what and by what; `settings` is what a resumed training must have in common."""
     digest = hashlib.sha256()
     for part in parts.values():
         digest.update(np.ascontiguousarray(part).view(np.uint8).data)
     most = max(map(len, parts.values()))
-    given = {"name": str(data) if isinstance(data, (str, Path)) else "array"}
+    dataset = recipe.dataset
+    if data is not None and str(data) != dataset.name:
+        name = str(data) if isinstance(data, (str, Path)) else "array"
+        dataset = Dataset(name=name, split=dataset.split, derive=dataset.derive)
+    if size is not None:
+        dataset = dataset.model_copy(update={"image_shape": list(size)})
     return {
         "preset": presets.info(preset).name,
         "finished": False,
         "settings": settings(recipe) | {"data": {"images": most, "sha256": digest.hexdigest()}},
-        "dataset": recipe.dataset.model_dump() if data is None else given,
+        "dataset": dataset.model_dump(),
         "extractor": extractor and extractor.id,
         "alarms": [],
         "backend": keras.config.backend(),
