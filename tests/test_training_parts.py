@@ -82,11 +82,13 @@ def test_a_preset_of_classes_is_trained_published_and_drawn_from(zoo, tmp_path):
         assert done.exit_code == 2 and message in done.stderr and not (tmp_path / "no.png").exists()
 
 
-def test_a_folder_of_class_folders_is_trained_on(zoo, tmp_path):
+def test_a_folder_of_class_folders_is_trained_on(zoo, tmp_path, capsys):
     for index, image in enumerate(pictures(12, (20, 24, 3))):
         save(tmp_path / "photos" / "abcd"[index % 4], f"{index}.png", image)
     folder = tmp_path / "run"
-    model = ganzoo.train("cgan-toy", folder, data=tmp_path / "photos", image_shape=(16, 16, 3), verbose=0)
+    model = ganzoo.train("cgan-toy", folder, data=tmp_path / "photos", image_shape=(16, 16, 3), verbose=2)
+    assert "Labels: 0 a, 1 b, 2 c, 3 d" in capsys.readouterr().out
+    assert records.read_record(folder)["classes"] == ["a", "b", "c", "d"]
     assert model.data["labels"].num_classes == 4 and model.image_shape == (16, 16, 3)
     assert model.generate(labels=[0, 3]).shape == (2, 16, 16, 3)
     resumed = ganzoo.train("cgan-toy", folder, data=tmp_path / "photos", image_shape=(16, 16, 3), verbose=0)
@@ -212,6 +214,18 @@ def test_a_training_begins_with_the_networks_of_an_earlier_phase(zoo, tmp_path):
     for a, b in zip(begun[-1], earlier.generator_ema.get_weights(), strict=True):  # as published: the average
         np.testing.assert_array_equal(a, b)
     other = CGAN.replace("width: 4", "width: 8")
+    both = write(
+        tmp_path, "both", model="cgan", arguments=CGAN, dataset=dataset, more="begin_with: [cgan-toy, again-toy]"
+    )
+    write(zoo, "again-toy", model="cgan", arguments=CGAN, dataset=dataset, more="begin_with: cgan-toy")
+    ganzoo.train(both, tmp_path / "both-run", verbose=0)
+    assert sorted(path.parent.name for path in (tmp_path / "both-run").rglob("model.keras")) == [
+        "again-toy",
+        "both-run",
+        "cgan-toy",
+        "cgan-toy",
+    ]
+    assert "begins with  cgan-toy, again-toy" in str(ganzoo.info(both))
     wider = write(tmp_path, "wider", model="cgan", arguments=other, dataset=dataset, more="begin_with: cgan-toy")
     with pytest.raises(download.WeightsError, match="No network of the file fits the model"):
         ganzoo.train(wider, tmp_path / "wide", verbose=0)

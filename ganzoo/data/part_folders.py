@@ -24,7 +24,7 @@ from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize_and_
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["halves", "load_class_folders", "load_domains", "load_pairs"]
+__all__ = ["class_folders", "halves", "load_class_folders", "load_domains", "load_pairs"]
 
 ORIENTATION = 0x0112  # the tag in EXIF data
 
@@ -62,7 +62,7 @@ def load_class_folders(
     """
     check_limit(limit)
     path = existing_folder(path)
-    folders = _class_folders(path)
+    folders = class_folders(path)
     files = [find_images(folder)[:limit] for folder in folders]
     if empty := [folder.name for folder, found in zip(folders, files) if not found]:
         raise ValueError(
@@ -74,7 +74,8 @@ def load_class_folders(
     return images, labels[was_read], [folder.name for folder in folders]
 
 
-def _class_folders(path: Path) -> list[Path]:
+def class_folders(path: Path) -> list[Path]:
+    """The folder of each class, in the order of their labels."""
     folders = _subfolders(path)
     if stray := find_images(path, recursive=False):
         raise ValueError(

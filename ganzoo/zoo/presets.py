@@ -14,6 +14,7 @@ from typing import Any
 
 from ganzoo.zoo.recipes import (
     Card,
+    Dataset,
     Golden,
     Optimizer,
     Recipe,
@@ -73,7 +74,8 @@ class PresetInfo:
         rows = [
             ("model", " ".join([recipe.model, *(f"{key}={value}" for key, value in recipe.arguments.items())])),
             ("paper", recipe.paper),
-            ("data", _with_licence(f"{recipe.dataset.name} ({recipe.dataset.split})", recipe.dataset.licence)),
+            ("data", _with_licence(_data(recipe.dataset), recipe.dataset.licence)),
+            *([("begins with", ", ".join(recipe.begin_with))] if recipe.begin_with else []),
             ("training", f"{training.epochs} epochs, batches of {training.batch_size}, {training.precision}"),
             *((f"  {player}", _optimizer(chosen)) for player, chosen in training.optimizer.items()),
             *([("  rates", _rates(training.schedule))] if training.schedule else []),
@@ -226,6 +228,13 @@ def _constructor_arguments(model: type) -> list[str]:
 
 
 # --- Printing
+
+
+def _data(dataset: Dataset) -> str:
+    made = [f"{name} made by {function}" for name, function in dataset.derive.items()]
+    named = [f"{name} is {other}" for name, other in dataset.parts.items()]
+    size = ["x".join(map(str, dataset.image_shape))] if dataset.image_shape else []
+    return f"{dataset.name} ({', '.join([dataset.split, *size, *named, *made])})"
 
 
 def _with_licence(text: str, licence: str | None) -> str:

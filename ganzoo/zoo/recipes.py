@@ -96,6 +96,10 @@ class Training(_Strict):
     schedule: Schedule | None = None
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class Recipe(_Strict):
     """A preset's recipe: the content of `zoo_configs/<preset>.yaml`.
 
@@ -107,8 +111,9 @@ class Recipe(_Strict):
         departures: Where the recipe departs from the paper, one sentence each.
         dataset: What it is trained on.
         training: How it is trained.
-        begin_with: A preset whose networks the training begins with: those that fit, by their names. One without
-            published weights is trained first, in a folder of its own below this training's.
+        begin_with: A preset, or several, whose networks the training begins with: those that fit, by their names, of
+            the last that has them. One without published weights is trained first, in a folder of its own below this
+            training's.
         licence: The licence of the trained weights.
     """
 
@@ -119,7 +124,7 @@ class Recipe(_Strict):
     departures: list[str] = []
     dataset: Dataset
     training: Training
-    begin_with: str | None = None
+    begin_with: Annotated[list[str], pydantic.BeforeValidator(_listed)] = []
     licence: str = "Apache-2.0"
 
 

@@ -84,7 +84,7 @@ def settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def normal(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with every default of the optimizers written out, whichever version of ganzoo wrote them."""
+    """Settings with every default written out or left out, whichever version of ganzoo wrote them."""
 
     def written_out(optimizer: Mapping[str, Any]) -> dict[str, Any]:
         given = {key: value for key, value in optimizer.items() if value is not None and value != {}}
@@ -95,7 +95,7 @@ def normal(settings: Mapping[str, Any]) -> dict[str, Any]:
     training = {key: value for key, value in settings.get("training", {}).items() if value is not None}
     chosen = training.get("optimizer") or {}
     training["optimizer"] = {player: written_out(optimizer) for player, optimizer in chosen.items()}
-    return {**{key: value for key, value in settings.items() if value is not None}, "training": training}
+    return {**{key: value for key, value in settings.items() if value not in (None, [])}, "training": training}
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -18,6 +18,8 @@ import numpy as np
 from ganzoo import metrics, plot
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
+from ganzoo.data.part_folders import class_folders
+from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.feed import make_feed
 from ganzoo.engine.parts import Images, Labels
 from ganzoo.engine.schedules import HoldThenLinear
@@ -133,6 +135,8 @@ def train(
     if not (folder / BACKUP).is_file():  # also where an earlier call was stopped before its first backup
         _begin_with(recipe, model, folder, data_dir, verbose)
     record = before or record
+    if "classes" in record:
+        _say(verbose, f"Labels: {', '.join(f'{i} {name}' for i, name in enumerate(record['classes']))}")
     watched = min(map(len, parts.values())) >= LEAST_IMAGES and not HealthMonitor.cannot_watch(model)
     backup = Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
     sheets = SampleGrid(folder / SAMPLES, every=sample_every, **_shown(model, parts))
@@ -197,29 +201,26 @@ def _shown(model: GAN, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {"data": {name: part[:16] for name, part in parts.items()}}
 
 
-def _check_phases(recipe: Recipe, preset: str | Path) -> None:
+def _check_phases(recipe: Recipe, *chain: str | Path) -> None:
     """Refuses a training that begins with what there is not, or with itself."""
-    chain = [str(preset)]
-    while recipe.begin_with is not None:
-        if recipe.begin_with in chain:
-            raise ValueError(f"These trainings begin with one another: {' -> '.join([*chain, recipe.begin_with])}.")
-        chain.append(recipe.begin_with)
-        recipe = presets.read_recipe(recipe.begin_with)
+    for earlier in recipe.begin_with:
+        if earlier in map(str, chain):
+            raise ValueError(f"These trainings begin with one another: {' -> '.join(map(str, (*chain, earlier)))}.")
+        _check_phases(presets.read_recipe(earlier), *chain, earlier)
 
 
 def _begin_with(recipe: Recipe, model: GAN, folder: Path, data_dir, verbose) -> None:
     """Loads the networks that the training begins with; those of a preset without weights are trained first."""
-    if recipe.begin_with is None:
-        return
-    card = presets.read_card(recipe.begin_with)
-    if card is not None:
-        path = weights.locate(presets.weights_file(card))
-    else:
-        earlier = folder / "phases" / presets.info(recipe.begin_with).name
-        train(recipe.begin_with, earlier, data_dir=data_dir, verbose=verbose)
-        path = earlier / WEIGHTS
-    loaded = weights.load_networks(model, path)
-    _say(verbose, f"Begins with {', '.join(loaded)} of {recipe.begin_with}.")
+    for preset in recipe.begin_with:
+        card = presets.read_card(preset)
+        if card is not None:
+            path = weights.locate(presets.weights_file(card))
+        else:
+            earlier = folder / "phases" / presets.info(preset).name
+            train(preset, earlier, data_dir=data_dir, verbose=verbose)
+            path = earlier / WEIGHTS
+        loaded = weights.load_networks(model, path)
+        _say(verbose, f"Begins with {', '.join(loaded)} of {preset}.")
 
 
 def compile_for(model: GAN, training: Training, num_steps: int) -> None:
@@ -399,12 +400,21 @@ def _record(preset: str | Path, recipe: Recipe, parts: Mapping[str, np.ndarray],
         "finished": False,
         "settings": settings(recipe) | {"data": {"images": most, "sha256": digest.hexdigest()}},
         "dataset": dataset.model_dump(),
+        **_class_names(dataset, parts),
         "extractor": extractor and extractor.id,
         "alarms": [],
         "backend": keras.config.backend(),
         "keras": keras.__version__,
         "commit": commit(),
     }
+
+
+def _class_names(dataset: Dataset, parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """The names of the folders that labels were read from, in the order of the labels."""
+    path = as_path(dataset.name)
+    if "labels" not in parts or path is None or not path.is_dir():
+        return {}
+    return {"classes": [each.name for each in class_folders(split_folder(path, dataset.split))]}
 
 
 def _begin(folder: Path, record: dict[str, Any], model: GAN, parts: dict, batch_size: int) -> None:
