@@ -248,6 +248,23 @@ def test_learning_rate_callbacks_move_both_optimizers(images):
     assert float(ops.convert_to_numpy(model.optimizer["discriminator"].learning_rate)) == pytest.approx(4e-3)
 
 
+@pytest.mark.parametrize("before", [[0.0], [1e-3, 0.0]])
+def test_rates_that_were_zero_come_back_in_proportion(before):
+    model = tiny()
+    model.compile({"generator": keras.optimizers.Adam(1e-4), "discriminator": keras.optimizers.Adam(3e-4)})
+    for rate in (*before, 0.1):
+        model.optimizer.learning_rate = rate
+    rates = [float(ops.convert_to_numpy(o.learning_rate)) for o in model.optimizer.optimizers]
+    assert rates == pytest.approx([0.3, 0.1])
+
+
+@pytest.mark.parametrize("settings", [{}, {"use_ema": True}])
+def test_an_optimizer_that_scales_losses_is_refused(settings):
+    scaling = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3, **settings))
+    with pytest.raises(ValueError, match=r"generator's optimizer is a LossScaleOptimizer.*mixed_bfloat16"):
+        tiny().compile({"generator": scaling})
+
+
 def test_ordinary_callbacks_work(images, tmp_path):
     pytest.importorskip("tensorboard")
     model = tiny()

@@ -422,6 +422,36 @@ def test_examples_give_what_they_say(module):
 # --- Ties
 
 
+@pytest.mark.parametrize("kind", ["an outlier", "tight clusters", "tighter", "huge", "minute", "far from the origin"])
+def test_neighbours_at_any_scale(kind):
+    """Whatever cancels: near neighbours beside far ones are known to as many digits as the features have."""
+    real, fake = normal(23, (300, 8)), normal(24, (300, 8))
+    if kind == "an outlier":
+        real[0] = 1e6
+    elif kind in ("tight clusters", "tighter"):
+        for each in (real, fake):
+            each *= 1e-6 if kind == "tight clusters" else 1e-10
+            each[150:] += 8**-0.5
+    else:
+        scale, shift = {"huge": (1e150, 0), "minute": (1e-150, 0), "far from the origin": (1.0, 1e9)}[kind]
+        real, fake = real * scale + shift, fake * scale + shift
+    exact = scipy.spatial.distance.cdist
+    within, between = [np.sort(exact(x, x), axis=1) for x in (real, fake)], exact(real, fake)
+    inside = between < within[0][:, [5]]
+    expected = {
+        "precision": inside.any(axis=0).mean(),
+        "recall": (between < within[1][:, 5]).any(axis=1).mean(),
+        "density": inside.sum(axis=0).mean() / 5,
+        "coverage": inside.any(axis=1).mean(),
+    }
+    assert expected["precision"] > 0.8 and metrics.prdc(real, fake, k=5) == pytest.approx(expected, rel=1e-12)
+    distances, indices = metrics.nearest_neighbours(fake, real)
+    np.testing.assert_array_equal(indices, between.argmin(axis=0))
+    np.testing.assert_allclose(distances, between.min(axis=0), rtol=1e-12)
+    own = np.sort(exact(real, real), axis=1)[:, 1]
+    assert metrics.authenticity(real, fake) == pytest.approx((between.min(axis=0) > own[indices]).mean())
+
+
 @pytest.mark.parametrize("kind", ["binary", "integers", "against itself", "copies", "one image"])
 def test_prdc_decides_ties_alike(kind):
     rng = np.random.default_rng(22)

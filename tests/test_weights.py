@@ -287,11 +287,15 @@ def rename(tensors):
         ),
         (
             lambda t: t.update({"generator/norm/beta": np.array([0, np.nan], "float32")}),
-            "not finite: generator/norm/beta",
+            "not finite, or out of the range of float32: generator/norm/beta",
         ),
         (
             lambda t: t.update({"generator/dense/kernel": np.full((4, 8), np.inf, "float16")}),
-            "not finite: generator/dense/kernel",
+            "not finite, or out of the range of float32: generator/dense/kernel",
+        ),
+        (
+            lambda t: t.update({"generator/dense/kernel": np.full((4, 8), 1e300)}),
+            "not finite, or out of the range of float32: generator/dense/kernel",
         ),
         (lambda t: t.clear() or t.update(x=np.zeros(1)), "and 7 more"),
     ],

@@ -18,14 +18,14 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
         optimizers: the players' optimizers in the order in which the players were given, each named after its player.
             Keras' learning-rate callbacks find them here and move each from its own rate.
         iterations: int variable, the number of training steps, that is of updates of the last player (the generator).
-        learning_rate: the last player's. Setting it moves the others in proportion.
+        learning_rate: the last player's. Setting it moves the others in proportion, also to zero and back.
 
     Args:
         optimizers: mapping from player to `keras.optimizers.Optimizer`.
 
     Raises:
         ValueError: two players share one optimizer object, or an optimizer keeps an average of its own
-            (``use_ema=True``) or expects a scaled loss (``loss_scale_factor``).
+            (``use_ema=True``) or expects a scaled loss (``loss_scale_factor``, `LossScaleOptimizer`).
     """
 
     def __init__(self, optimizers: Mapping[str, keras.optimizers.Optimizer], name: str = "player_optimizers"):
@@ -33,6 +33,12 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
         if len({id(optimizer) for optimizer in optimizers.values()}) < len(optimizers):
             raise ValueError("Each player needs an optimizer object of its own: its moments belong to its weights.")
         for player, optimizer in optimizers.items():
+            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                raise ValueError(
+                    f"The {player}'s optimizer is a LossScaleOptimizer, for float16: it divides gradients by a "
+                    "scale that the losses here never had. Give the optimizer that is inside of it, and for half "
+                    'precision build the model with dtype="mixed_bfloat16".'
+                )
             if optimizer.use_ema:
                 raise ValueError(
                     f"The {player}'s optimizer has use_ema=True, which would overwrite the trained weights at the end "
@@ -47,6 +53,8 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
             optimizer.name = player
         self.players = tuple(optimizers)
         self.optimizers = [backend.prepared(optimizer) for optimizer in optimizers.values()]
+        rates = self._rates()
+        self._ratios = [rate / rates[-1] if rates[-1] else 1.0 for rate in rates]
 
     def __getitem__(self, player: str) -> keras.optimizers.Optimizer:
         return self.optimizers[self.players.index(player)]
@@ -79,11 +87,14 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
 
     @learning_rate.setter
     def learning_rate(self, value):
-        current = float(keras.ops.convert_to_numpy(self.learning_rate))
-        for optimizer in self.optimizers[:-1]:
-            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-            optimizer.learning_rate = value * (rate / current if current else 1.0)
-        self.optimizers[-1].learning_rate = value
+        rates = self._rates()
+        if rates[-1]:  # else they are to one another as they were before
+            self._ratios = [rate / rates[-1] for rate in rates]
+        for optimizer, ratio in zip(self.optimizers, self._ratios):
+            optimizer.learning_rate = value * ratio
+
+    def _rates(self) -> list[float]:
+        return [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in self.optimizers]
 
     def apply(self, grads, trainable_variables=None):
         raise NotImplementedError("Gradients are applied player by player: see `GAN.minimize`.")

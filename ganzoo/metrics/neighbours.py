@@ -12,7 +12,8 @@ from ganzoo.metrics.checks import checked_count, checked_pair
 __all__ = ["authenticity", "nearest_neighbours", "prdc"]
 
 _CHUNK_BYTES = 32 * 2**20  # of one block of distances; two or three live at a time
-_ROUNDING = 1e-11  # of a squared distance, relative to the largest squared norm: what lies on a surface is not inside
+_ROUNDING = 1e-12  # of a squared distance, relative to itself: what lies on a surface is not inside
+_PAIRS_BYTES = 16 * 2**20  # of the differences of pairs that are looked at once more
 
 
 def prdc(real_features: np.ndarray, fake_features: np.ndarray, k: int = 5) -> dict[str, float]:
@@ -61,12 +62,15 @@ def prdc(real_features: np.ndarray, fake_features: np.ndarray, k: int = 5) -> di
         raise ValueError(
             f"A k-th neighbour takes more than k={k} samples of each kind. Received: {len(real)} real, {len(fake)} fake"
         )
-    rounding = _ROUNDING * max(((x - real.mean(axis=0)) ** 2).sum(axis=1).max() for x in (real, fake))
-    real_radii, fake_radii = (_squared_radii(x, k) - rounding for x in (real, fake))
+    real_radii, fake_radii = (_squared_radii(x, k) * (1 - _ROUNDING) for x in (real, fake))
     balls_around_fake = np.zeros(len(fake), "int64")
     recalled, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
-    for rows, distances in _squared_distances(real, fake):
+    for rows, distances, error in _squared_distances(real, fake):
         inside = distances < real_radii[rows, None]
+        near = _closely(distances, real_radii[rows, None], error) | _closely(distances, fake_radii, error)
+        i, j = near.nonzero()
+        distances[i, j] = _exactly(real, fake, rows.start + i, j)
+        inside[i, j] = distances[i, j] < real_radii[rows.start + i]
         balls_around_fake += inside.sum(axis=0)
         covered[rows] = inside.any(axis=1)
         recalled[rows] = (distances < fake_radii).any(axis=1)
@@ -96,12 +100,12 @@ def nearest_neighbours(features: np.ndarray, among: np.ndarray) -> tuple[np.ndar
         (array([1.]), array([1]))
     """
     features, among = checked_pair(features, among)
-    distances, indices = np.empty(len(features)), np.empty(len(features), "int64")
-    for rows, squared in _squared_distances(features, among):
-        indices[rows] = squared.argmin(axis=1)
-    # Again from the differences: the squares of the blocks lose the digits of a distance that is nearly 0.
-    distances[:] = np.linalg.norm(features - among[indices], axis=1)
-    return distances, indices
+    squared, indices = np.empty(len(features)), np.empty(len(features), "int64")
+    for rows, distances, error in _squared_distances(features, among):
+        _narrow(distances, error, 1, features, among, rows.start)
+        indices[rows] = distances.argmin(axis=1)
+        squared[rows] = distances.min(axis=1)
+    return np.sqrt(squared), indices
 
 
 def authenticity(train_features: np.ndarray, fake_features: np.ndarray) -> float:
@@ -131,37 +135,65 @@ def authenticity(train_features: np.ndarray, fake_features: np.ndarray) -> float
         raise ValueError(f"A training image has a neighbour: at least two. Received: {len(train)}")
     distances, indices = nearest_neighbours(fake, train)
     near, places = np.unique(indices, return_inverse=True)
-    own = np.empty(len(near))
-    chosen = train[near]
-    for rows, squared in _squared_distances(chosen, train):
+    own, chosen = np.empty(len(near)), train[near]
+    for rows, squared, error in _squared_distances(chosen, train):
         squared[np.arange(len(squared)), near[rows]] = np.inf
-        own[rows] = np.linalg.norm(chosen[rows] - train[squared.argmin(axis=1)], axis=1)
+        _narrow(squared, error, 1, chosen, train, rows.start)
+        own[rows] = np.sqrt(squared.min(axis=1))
     return float(np.mean(distances > own[places]))
 
 
-def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks of rows of the matrix |a_i - b_j|^2."""
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Blocks of rows of the matrix |a_i - b_j|^2, and how far they are off at most."""
     # Around a common centre |a|^2 + |b|^2 - 2ab keeps digits that a large mean would cancel.
     centre = a.mean(axis=0)
     a, b = a - centre, b - centre
-    squares = np.einsum("ij,ij->i", b, b)
+    squares, others = (np.einsum("ij,ij->i", x, x) for x in (a, b))
+    unit = 4 * (a.shape[1] + 2) * np.finfo("float64").eps
     size = max(1, _CHUNK_BYTES // (8 * len(b)))
     starts = range(0, len(a), size)
     for start in progress(starts, len(starts), "Neighbours"):
         rows = slice(start, min(start + size, len(a)))
+        both = squares[rows, None] + others
         distances = a[rows] @ b.T
         distances *= -2
-        distances += squares
-        distances += np.einsum("ij,ij->i", a[rows], a[rows])[:, None]
-        yield rows, np.maximum(distances, 0, out=distances)
+        distances += both
+        both *= unit
+        yield rows, np.maximum(distances, 0, out=distances), both
+
+
+def _closely(distances: np.ndarray, radii: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Where it takes more digits to say which is larger."""
+    return np.abs(distances - radii) <= error
+
+
+def _exactly(a: np.ndarray, b: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """|a_i - b_j|^2 of pairs, from their differences: right to the last digits, however near they are."""
+    squared, size = np.empty(len(i)), max(1, _PAIRS_BYTES // (8 * a.shape[1]))
+    for start in range(0, len(i), size):
+        some = slice(start, start + size)
+        differences = a[i[some]] - b[j[some]]
+        squared[some] = np.einsum("ij,ij->i", differences, differences)
+    return squared
+
+
+def _narrow(distances: np.ndarray, error: np.ndarray, k: int, a: np.ndarray, b: np.ndarray, start: int) -> None:
+    """Makes the k least of each row exact, and infinite what cannot be one of them."""
+    most = np.partition(distances + error, k - 1, axis=1)[:, k - 1]
+    i, j = (distances - error <= most[:, None]).nonzero()
+    exact = _exactly(a, b, start + i, j)
+    exact[np.isinf(distances[i, j])] = np.inf  # what the caller has left out
+    distances[:] = np.inf
+    distances[i, j] = exact
 
 
 def _squared_radii(features: np.ndarray, k: int) -> np.ndarray:
     """Squared distance from each point to its k-th nearest neighbour, itself not counted."""
     radii = np.empty(len(features))
-    for rows, distances in _squared_distances(features, features):
+    for rows, distances, error in _squared_distances(features, features):
         own = np.arange(len(distances))
-        distances[own, rows.start + own] = 0  # exactly, whatever was rounded
-        distances.partition(k, axis=1)
-        radii[rows] = distances[:, k]
+        distances[own, rows.start + own] = np.inf
+        _narrow(distances, error, k, features, features, rows.start)
+        distances.partition(k - 1, axis=1)
+        radii[rows] = distances[:, k - 1]
     return radii

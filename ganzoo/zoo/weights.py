@@ -158,7 +158,6 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
 
 def _misfits(tensors: dict[str, Any], wanted: dict[str, tuple[keras.Variable, ...]]) -> list[str]:
     """One line for each way in which the file is not what the model needs."""
-    import numpy as np
 
     unexpected = sorted(tensors.keys() - wanted.keys())
     lines = []
@@ -172,9 +171,20 @@ def _misfits(tensors: dict[str, Any], wanted: dict[str, tuple[keras.Variable, ..
         value, shape = tensors[key], tuple(wanted[key][0].shape)
         if value.shape != shape:
             lines.append(f"shape: {key} is {value.shape} in the file, {shape} in the model")
-        elif not np.isfinite(value).all():
-            lines.append(f"not finite: {key}")
+        elif not _fits(value, str(wanted[key][0].dtype)):
+            lines.append(f"not finite, or out of the range of {wanted[key][0].dtype}: {key}")
     return lines
+
+
+def _fits(value: Any, dtype: str) -> bool:
+    """Whether all numbers are finite, and still are once they are cast."""
+    import numpy as np
+
+    if dtype.startswith(("int", "uint")):
+        limits = np.iinfo(dtype)
+        return bool(np.isfinite(value).all() and (value >= limits.min).all() and (value <= limits.max).all())
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(value.astype("float16" if dtype == "float16" else "float32")).all())
 
 
 def _variables(model: Any) -> dict[str, tuple[keras.Variable, ...]]:
