@@ -20,7 +20,7 @@ ORDER = (  # each part imports only from parts further up
     {"networks", "engine.parts", "zoo.download"},
     {"engine.naming", "engine.saving", "engine.drawing", "engine.resuming", "engine.export", "zoo.weights"},
     {"engine.feed", "plot"},
-    {"engine.evaluating", "engine.checks"},
+    {"engine.evaluating", "engine.checks", "engine.advice"},
     {"engine.base"},
     {"engine.gan"},
     {"callbacks", "models"},

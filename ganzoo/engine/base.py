@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from ganzoo.engine import backend, schedules  # noqa: F401 (its schedules are known to Keras, for saved models)
+from ganzoo.engine.advice import advise
 from ganzoo.engine.before import adapt
 from ganzoo.engine.checks import check_names, check_networks
 from ganzoo.engine.drawing import Drawing, check_seed
@@ -50,6 +51,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
     shaped_by: dict[str, str] = {"images": "image_shape"}  # which constructor argument a part of the data decides
     tiny: dict = {"image_shape": (16, 16, 1), "latent_dim": 4, "width": 4}  # arguments of a small model, for tests
     tiny_sizes: tuple = ((16, 16), (28, 28), (32, 48), (20, 64))  # heights and widths that its networks allow
+    penalised: tuple[str, ...] = ()  # players whose losses take the gradient of their networks by the images
     evaluation_metrics: tuple[str, ...] = ("real_accuracy", "fake_accuracy")
 
     def __init__(
@@ -160,7 +162,8 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
             run_eagerly: bool, as in Keras.
 
         Raises:
-            ValueError: an unknown player, or one optimizer object for two players, or networks of one name.
+            ValueError: an unknown player, or one optimizer object for two players, or networks of one name, or that
+                the variant's losses cannot train (`ganzoo.engine.advice`).
 
         Compiled again, a model counts its training steps on; only the optimizers begin anew.
 
@@ -187,6 +190,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         for name, network in self.networks.items():
             refuse_activity_regularizers(network, name)
         check_names(self)
+        advise(self)
         fix_seeds(self)  # of layers that belong to the model itself
         composite = PlayerOptimizers({player: chosen[player] for player in self.players()})
         composite.build_players({player: self.trainable_variables_of(player) for player in self.players()})

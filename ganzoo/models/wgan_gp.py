@@ -48,6 +48,8 @@ class WGANGP(GAN):
         the generator's weights are also averaged; the networks are DCGAN's at the size of the images.
     """
 
+    penalised = ("discriminator",)
+
     def __init__(
         self,
         image_shape: tuple[int, ...] = (64, 64, 3),

@@ -2,6 +2,7 @@
 
 import torch
 from keras import ops, tree
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ganzoo.engine.backend.scope import StepScope
 from ganzoo.engine.backend.torch_networks import direct_calls
@@ -27,7 +28,8 @@ def forward(fn):
 
 def input_gradient(fn, x):
     recording = torch.is_grad_enabled()
-    with torch.enable_grad(), StepScope():
+    # Flash attention has no second derivative.
+    with torch.enable_grad(), StepScope(), sdpa_kernel(SDPBackend.MATH):
         if not x.requires_grad:
             x = x.detach().requires_grad_(True)
         total = ops.sum(ops.cast(fn(x), "float32"))
