@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,6 +153,34 @@ def test_a_flipped_bit_in_a_backup_is_refused(images, tmp_path):
     (tmp_path / "b").write_bytes(content)
     with pytest.raises(ValueError, match="damaged"):
         tiny().fit(images[:16], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "b")])
+
+
+def test_another_process_resumes_whatever_seeds_its_layers_begin_with(images, tmp_path):
+    def fresh(seed):
+        keras.utils.set_random_seed(seed)
+        return ganzoo.VanillaGAN(image_shape=(16, 16, 1), width=4, latent_dim=4)
+
+    first, second = fresh(1), fresh(2)
+    dropouts = [m.discriminator.get_layer("dropout1").seed for m in (first, second)]
+    assert dropouts[0] != dropouts[1]
+
+    class Copy(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 2:
+                shutil.copy(tmp_path / "b", tmp_path / "in the middle")
+
+    first.fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "b", 1), Copy()])
+    second.fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "in the middle", 1)])
+    assert_same(state(first), state(second))
+
+
+def test_a_changed_digit_of_the_steps_is_refused(images, tmp_path):
+    tiny().fit(images[:32], batch_size=8, verbose=0, callbacks=[Backup(tmp_path / "b")])
+    content = (tmp_path / "b").read_bytes()
+    assert content.count(b'\\"epoch\\": 1,') == 1
+    (tmp_path / "b").write_bytes(content.replace(b'\\"epoch\\": 1,', b'\\"epoch\\": 0,'))
+    with pytest.raises(ValueError, match="damaged"):
+        tiny().fit(images[:32], batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "b")])
 
 
 def test_fit_goes_on_after_a_callback_moved_the_rates(images, tmp_path):

@@ -109,7 +109,8 @@ class Backup(keras.callbacks.Callback):
         arrays = {n: np.asarray(ops.convert_to_numpy(v), order="C") for n, v in _variables(self.model).items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             return  # what has diverged does not replace what has not
-        state = json.dumps({"epoch": epoch, "steps": steps, "settings": self._settings, "sha256": _hash(arrays)})
+        state = {"epoch": epoch, "steps": steps, "settings": self._settings}
+        state = json.dumps(state | {"digest": _hash(arrays, state)})
         beside = self.filepath.with_name(f"{self.filepath.name}.tmp")
         try:
             with open(beside, "wb") as file:
@@ -129,11 +130,17 @@ def _variables(model) -> dict:
 def _hyperparameters(model) -> dict:
     own = {"ema_decay": model.ema_decay, "seed": model.seed, "dtype": model.dtype_policy.name}
     own["discriminator_steps"] = model.discriminator_steps
-    networks = {player: [architecture(network) for network in each] for player, each in model.players().items()}
+    networks = {player: [_network(network) for network in each] for player, each in model.players().items()}
     own["data"] = {name: {"part": type(part).__name__, **part.get_config()} for name, part in model.data.items()}
     own |= {"optimizer": model.optimizer_settings, "networks": networks}
-    given = {name: architecture(x) if isinstance(x, keras.Model) else x for name, x in model.arguments.items()}
+    given = {name: _network(x) if isinstance(x, keras.Model) else x for name, x in model.arguments.items()}
     return {"model": type(model).__name__, **given, **own}
+
+
+def _network(network: keras.Model) -> dict:
+    """Its architecture, but for the seeds that its layers began with: where they are now is restored."""
+    layers = architecture(network)
+    return {name: {key: value for key, value in own.items() if key != "seed"} for name, own in layers.items()}
 
 
 def _read(path: Path):
@@ -143,8 +150,9 @@ def _read(path: Path):
         with safe_open(path, framework="numpy") as file:
             state = json.loads(file.metadata()["ganzoo"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}
-        if _hash(arrays) != state["sha256"]:
-            raise ValueError("the arrays have another hash than when they were written")
+        old = state.pop("sha256", None)  # of the arrays alone, as it was written before
+        if _hash(arrays, None if old else state) != (old or state.pop("digest")):
+            raise ValueError("what it holds has another hash than when it was written")
         return arrays, state
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -152,15 +160,19 @@ def _read(path: Path):
         ) from error
 
 
-def _hash(arrays: dict) -> str:
+def _hash(arrays: dict, state: dict | None) -> str:
     digest = hashlib.sha256()
+    if state is not None:
+        told = {key: value for key, value in state.items() if key != "digest"}
+        about = {name: [str(array.dtype), *array.shape] for name, array in arrays.items()}
+        digest.update(json.dumps([told, about], sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     return digest.hexdigest()
 
 
 def _refuse_differences(saved: dict, current: dict, path: Path) -> None:
-    before, now = _flat(saved), _flat(current)
+    before, now = ({k: v for k, v in _flat(each).items() if not _is_layer_seed(k)} for each in (saved, current))
     if not any(key.startswith("data.") for key in before):  # written before data had parts
         now = {key: value for key, value in now.items() if not key.startswith("data.")}
     changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
@@ -171,6 +183,11 @@ def _refuse_differences(saved: dict, current: dict, path: Path) -> None:
             + "\n  ".join(f"{key}: {before.get(key)} -> {now.get(key)}" for key in told)
             + "\nRestore these settings to resume, or delete the file to start afresh."
         )
+
+
+def _is_layer_seed(key: str) -> bool:
+    """Of files that were written before they were left out."""
+    return key.startswith("networks.") and key.endswith(".seed")
 
 
 def _flat(tree, prefix: str = "") -> dict:
