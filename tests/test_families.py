@@ -263,6 +263,18 @@ def test_two_generators_are_asked_by_their_input_and_both_are_averaged():
         model.generate(4)
 
 
+def test_monitors_look_at_groups_of_different_lengths():
+    class Watched(TwoDomains):  # HealthMonitor asks for it
+        def generator_loss(self, real, fake, training):
+            return losses.non_saturating_generator_loss(self.discriminate(fake, training))
+
+    model = build(Watched)
+    many, few = np.tile(IMAGES, (4, 1, 1, 1))[:60], IMAGES[:18]
+    monitor = ganzoo.callbacks.HealthMonitor((many, few), every=1)
+    model.fit(many, few, batch_size=4, steps_per_epoch=2, verbose=0, callbacks=[monitor])
+    assert len(monitor.looks) == 2 and all(np.isfinite(list(look.values())).all() for look in monitor.looks)
+
+
 def test_a_frozen_network_is_saved_and_does_not_move(tmp_path):
     model = build(Larger)
     frozen = model.perceptual.get_weights()

@@ -43,6 +43,23 @@ def test_numbers_are_logged_as_keras_logs_its_own(images, tmp_path):
     assert "distance" in (tmp_path / "log.csv").read_text().splitlines()[0].split(",")
 
 
+def test_a_name_that_the_logs_have_is_refused(images):
+    with pytest.raises(ValueError, match=r"MetricMonitor\(\.\.\., name=\).*'loss'"):
+        tiny().fit(images[:16], batch_size=8, verbose=0, callbacks=[MetricMonitor(lambda model: 1.0, name="loss")])
+    for second in (MetricMonitor(lambda model: 2.0), MetricMonitor(lambda model: {"metric": 2.0, "generator_loss": 1})):
+        with pytest.raises(ValueError, match=r"number of that name already.*'(metric|generator_loss)'"):
+            tiny().fit(images[:16], batch_size=8, verbose=0, callbacks=[MetricMonitor(lambda model: 1.0), second])
+    both = [MetricMonitor(lambda model: 1.0, name="one"), MetricMonitor(lambda model: 2.0, name="two")]
+    history = tiny().fit(images[:16], batch_size=8, epochs=2, verbose=0, callbacks=both).history
+    assert history["one"] == [1, 1] and history["two"] == [2, 2]
+
+
+@pytest.mark.parametrize("value", ["a", np.zeros(3), None, {"x": [1, 2]}])
+def test_a_metric_that_is_no_number_is_told(images, value):
+    with pytest.raises(TypeError, match="returns a number, or a mapping from names to numbers"):
+        tiny().fit(images[:16], batch_size=8, verbose=0, callbacks=[MetricMonitor(lambda model: value)])
+
+
 def test_every_so_many_steps_over_epochs(images):
     seen = []
     monitor = MetricMonitor(lambda model: seen.append(len(seen)) or float(len(seen)), every=3, name="count")

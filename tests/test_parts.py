@@ -100,8 +100,41 @@ def test_sentences_become_numbers_and_unknown_words_are_named_once():
     for wrong, message in ((np.array([[9, 0, 0, 0]]), "numbers below 6"), (np.zeros((2, 2)), "one sentence for each")):
         with pytest.raises(ValueError, match=message):
             part.check(wrong, "captions")
-    with pytest.raises(ValueError, match="each word once"):
-        Text(["a", "a"], 3)
+    for sentences, received in (([None, "a"], "None at index 0"), (["a", float("nan")], "nan at index 1")):
+        with pytest.raises(ValueError, match=rf"leave out what has none.*{received}"):
+            part.check(np.array(sentences, object), "captions")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a", "a"], "each once. Received: 2 words, 'a' twice"),
+        ([], "holds some words.*0 words"),
+        ("abc", r"a list of words.*'abc'"),
+        (["Red", "heart"], r"in lower case.*vocabulary_of.*'Red'"),
+        (["red heart"], r"in lower case.*'red heart'"),
+        ([1], "in lower case"),
+    ],
+)
+def test_a_vocabulary_that_no_sentence_could_use_is_refused(words, message):
+    with pytest.raises(ValueError, match=message):
+        Text(words, 3)
+
+
+def test_a_vocabulary_is_made_of_strings_alone():
+    assert vocabulary_of(np.array([b"a red", b"red"])) == ["red", "a"]
+    assert vocabulary_of(sentence for sentence in ["b", "a b"]) == ["b", "a"]
+    for wrong in ("a red", [None, "a"], ["a", float("nan")], [1]):
+        with pytest.raises(ValueError, match="list of sentences, each a string"):
+            vocabulary_of(wrong)
+
+
+def test_sentences_may_be_a_list_in_any_place():
+    data = {"captions": Text(["red", "blue"], 2), "images": Images((4, 4, 1))}
+    images, captions = np.zeros((6, 4, 4, 1), "uint8"), ["red", "blue"] * 3
+    for x, y in ((captions, images), ((captions, images), None), ({"captions": captions, "images": images}, None)):
+        feed = make_feed(x, y, data=data, batch_size=2)
+        assert len(feed) == 3 and feed[0][0][0]["captions"].shape == (2, 2)
 
 
 @pytest.mark.parametrize(

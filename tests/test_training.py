@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import functools
 import json
 import os
@@ -23,7 +24,7 @@ from ganzoo import metrics
 from ganzoo.callbacks import SampleGrid
 from ganzoo.engine.parts import Images
 from ganzoo.engine.schedules import HoldThenLinear
-from ganzoo.zoo import download, presets, publishing, recipes, training, weights
+from ganzoo.zoo import download, presets, publishing, recipes, training, watching, weights
 from ganzoo.zoo.reading import read_parts
 
 ROOT = Path(__file__).parent.parent
@@ -204,6 +205,78 @@ def test_ctrl_c_loses_no_step_and_the_resumed_training_equals_the_uninterrupted(
     monkeypatch.undo()
     assert_same_state(ganzoo.train("dcgan-toy", folder, verbose=0), finished[1])
     assert [row["epoch"] for row in csv.DictReader((folder / "log.csv").open())] == ["0", "1"]
+
+
+@pytest.mark.parametrize("tail", [b"1,0.5", b"1,0.5\n", b"1,0.5,0.2,0.7,\xff\xfe", b"\x00\x00\x00", b"no,log\n1,2\n"])
+def test_a_torn_log_is_mended(finished, tmp_path, monkeypatch, ctrl_c, tail):
+    folder = tmp_path / "run"
+    monkeypatch.setattr(training, "SampleGrid", interrupt_at(7))
+    with pytest.raises(KeyboardInterrupt):
+        ganzoo.train("dcgan-toy", folder, verbose=0)
+    monkeypatch.undo()
+    content = (folder / "log.csv").read_bytes()
+    (folder / "log.csv").write_bytes(tail if tail.startswith(b"no") else content + tail)
+    assert_same_state(ganzoo.train("dcgan-toy", folder, verbose=0), finished[1])
+    epochs = [row["epoch"] for row in csv.DictReader((folder / "log.csv").open())]
+    assert epochs == (["1"] if tail.startswith(b"no") else ["0", "1"])
+
+
+def test_a_second_training_on_one_folder_is_refused_and_leftovers_go(finished, tmp_path, monkeypatch):
+    folder, dead = tmp_path / "run", 2**22 - 3
+    folder.mkdir()
+    for name in (f".log.csv.{dead}", f".samples.png.{dead}"):
+        (folder / name).write_bytes(b"half")
+
+    class Second(SampleGrid):
+        def on_train_begin(self, logs=None):
+            super().on_train_begin(logs)
+            with pytest.raises(ValueError, match="Another training writes to this folder"):
+                ganzoo.train("dcgan-toy", folder, verbose=0)
+
+    monkeypatch.setattr(training, "SampleGrid", Second)
+    assert_same_state(ganzoo.train("dcgan-toy", folder, verbose=0), finished[1])
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize("failing", ["backup", "log", "sheet"])
+def test_a_full_disk_is_told_with_the_fix_and_loses_nothing(finished, tmp_path, monkeypatch, failing):
+    folder = tmp_path / "run"
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if failing == "backup":
+            patch.setattr(training.Backup, "on_epoch_end", full)
+        elif failing == "log":
+            patch.setattr(keras.callbacks.CSVLogger, "on_epoch_end", full)
+        else:
+            patch.setattr(SampleGrid, "on_epoch_end", full)
+        with pytest.raises(OSError, match=r"The disk of .*run is full: make room, and train again as before"):
+            ganzoo.train("dcgan-toy", folder, verbose=0)
+    assert_same_state(ganzoo.train("dcgan-toy", folder, verbose=0), finished[1])
+    assert (folder / "samples" / "samples.gif").is_file() and not list(folder.glob(".*"))
+
+
+def test_killed_between_training_and_its_animation_has_it_in_the_end(finished, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SampleGrid, "animate", fail)
+        with pytest.raises(OSError, match="killed"):
+            ganzoo.train("dcgan-toy", tmp_path / "run", verbose=0)
+    ganzoo.train("dcgan-toy", tmp_path / "run", verbose=0)
+    assert (tmp_path / "run" / "samples" / "samples.gif").is_file()
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"settings": [1], "finished": false}', b"[" * 99_999, b"\xff\xfe"])
+def test_a_record_that_cannot_be_read_names_the_fix(zoo, tmp_path, content):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "training.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"training.json is no.*--overwrite"):
+        ganzoo.train("dcgan-toy", folder, verbose=0)
 
 
 def test_killed_while_finishing_is_finished_by_the_next_call(finished, tmp_path, monkeypatch):
@@ -458,7 +531,7 @@ def test_points_and_images_of_four_channels_are_trained_to_the_end(preset, data,
 
 
 def test_a_training_that_diverges_is_an_error_that_names_the_remedy(zoo, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "HEALTH_STEPS", 1000)  # no look at all: the epoch's end sees it
+    monkeypatch.setattr(watching, "HEALTH_STEPS", 1000)  # no look at all: the epoch's end sees it
     text = RECIPE.format(data=zoo / "toy.npz", epochs=40).replace("2e-3", "1e30")
     recipe = tmp_path / "hot.yaml"
     recipe.write_text(text)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -14,6 +19,7 @@ from ganzoo.zoo import download, presets, publishing, recipes, records, training
 
 pytestmark = pytest.mark.backend_free
 
+ROOT = Path(__file__).parent.parent
 RNG = np.random.default_rng(0)
 RECIPE = """\
 model: {model}
@@ -42,6 +48,10 @@ def pictures(num, shape):
 def save(folder, name, image):
     folder.mkdir(parents=True, exist_ok=True)
     ganzoo.plot.save_png(folder / name, image)
+
+
+def parts_of(recipe, data):
+    return training._parts_of(recipe, training._wanted(recipe), data, None, None, False)
 
 
 @pytest.fixture
@@ -250,9 +260,9 @@ def test_pairs_of_ones_own_are_not_derived(zoo, tmp_path):
     sources, targets = pictures(6, (64, 64, 1)), pictures(6, (64, 64, 3))
     recipe = presets.read_recipe("pix2pix-toy")
     for data in ({"source": sources, "target": targets}, (sources, targets)):
-        parts = training._parts_of(recipe, data, None, None)
+        parts = parts_of(recipe, data)
         np.testing.assert_array_equal(parts["source"], sources)
-    derived = training._parts_of(recipe, targets, None, None)
+    derived = parts_of(recipe, targets)
     np.testing.assert_array_equal(derived["source"], ganzoo.data.grey(targets))
     save(tmp_path / "flat", "a.png", pictures(1, (64, 64, 3))[0])
     write(zoo, "pix2pix-pairs", model="pix2pix", arguments=PIX2PIX.replace("64, 1", "64, 3"), dataset="{name: none}")
@@ -294,3 +304,98 @@ def test_settings_of_before_are_the_same_settings():
     assert records.differences(records.normal(old), records.normal(new)) == [
         "training.optimizer.generator.beta_1 was 0.5, now 0.0"
     ]
+
+
+def test_pairs_beside_each_other_are_pairs_also_where_a_source_would_be_derived(zoo, tmp_path, capsys):
+    for index in range(4):
+        save(tmp_path / "beside", f"{index}.png", pictures(1, (70, 140, 3))[0])
+        save(tmp_path / "alone", f"{index}.png", pictures(1, (70, 72, 3))[0])
+    sizes = {"image_shape": (64, 64, 3), "verbose": 2}
+    for name, said, shape in (
+        ("beside", "Data: source from the left halves, target from the right halves", (64, 64, 3)),
+        ("alone", "Data: source by grey of target", (64, 64, 1)),
+    ):
+        model = ganzoo.train("pix2pix-toy", tmp_path / f"run-{name}", data=tmp_path / name, **sizes)
+        assert said in capsys.readouterr().out and model.data["source"].shape == shape
+        measured = ganzoo.metrics.evaluate(tmp_path / f"run-{name}", protocol="paired")
+        assert np.isfinite([each["value"] for each in measured]).all()
+
+
+def test_which_folder_became_which_part_is_said(zoo, tmp_path, capsys):
+    write(zoo, "pix2pix-pairs", model="pix2pix", arguments=PIX2PIX.replace("64, 1", "64, 3"), dataset="{name: none}")
+    for name in ("sketches", "photos"):
+        for index in range(4):
+            save(tmp_path / "pairs" / name, f"{index}.png", pictures(1, (64, 64, 3))[0])
+    ganzoo.train("pix2pix-pairs", tmp_path / "run", data=tmp_path / "pairs", verbose=2)
+    assert "Data: source from photos/, target from sketches/" in capsys.readouterr().out
+
+
+def test_files_that_cannot_be_read_are_left_out_where_asked(zoo, tmp_path):
+    for index in range(9):
+        save(tmp_path / "photos" / "ab"[index % 2], f"{index}.png", pictures(1, (16, 16, 3))[0])
+    (tmp_path / "photos" / "a" / "0.png").write_bytes(b"no image")
+    command = ["train", "cgan-toy", "--data", str(tmp_path / "photos"), "--image-shape", "16x16x3"]
+    command += ["-o", str(tmp_path / "run")]
+    done = CliRunner().invoke(cli.app, command)
+    assert done.exit_code == 2 and "--skip-unreadable" in done.stderr and not (tmp_path / "run").exists()
+    with pytest.warns(UserWarning, match="Left out: 1 of 9 files"):
+        done = CliRunner().invoke(cli.app, [*command, "--skip-unreadable"])
+    assert done.exit_code == 0, done.output
+    sheet = ["generate", str(tmp_path / "run"), "labels=b,a", "-o", str(tmp_path / "sheet.png")]
+    done = CliRunner().invoke(cli.app, sheet)
+    assert done.exit_code == 0 and "2 images" in done.output, done.output
+
+
+CAPTIONED = """\
+from functools import partial
+import keras, ganzoo
+from keras import layers, ops
+from ganzoo.engine.parts import Images, Text
+
+def generator(words, length):
+    z, text = keras.Input((4,), name="latents"), keras.Input((length,), dtype="int32", name="captions")
+    told = layers.Flatten()(layers.Embedding(words, 3, name="embedding")(text))
+    x = layers.Dense(16 * 16, "tanh", name="dense")(layers.Concatenate()([z, told]))
+    return keras.Model([z, text], layers.Reshape((16, 16, 1))(x), name="generator")
+
+def discriminator(words, length):
+    x, text = keras.Input((16, 16, 1), name="images"), keras.Input((length,), dtype="int32", name="captions")
+    told = layers.Flatten()(layers.Embedding(words, 3, name="embedding")(text))
+    return keras.Model([x, text], layers.Dense(1, name="d")(layers.Concatenate()([layers.Flatten()(x), told])))
+
+@ganzoo.register
+@keras.saving.register_keras_serializable("mine")
+class Told(ganzoo.VanillaGAN):
+    shaped_by = {SHAPED}
+
+    def __init__(self, vocabulary, length=4, generator=generator, discriminator=discriminator, **kwargs):
+        part = Text(vocabulary, length)
+        both = (generator, discriminator)
+        make = [n if isinstance(n, keras.Model) else partial(n, part.num_words, length) for n in both]
+        data = {"images": Images((16, 16, 1)), "captions": part}
+        super().__init__(generator=make[0], discriminator=make[1], **{"data": data, **kwargs})
+        self.arguments = {"vocabulary": list(vocabulary), "length": length}
+"""
+
+
+def test_a_model_of_sentences_in_a_module_of_ones_own_is_trained_by_command(tmp_path):
+    captions = np.array(["a red heart", "a blue face"] * 6)
+    np.savez(tmp_path / "told.npz", images=pictures(12, (16, 16, 1)), captions=captions, other=np.arange(3))
+    assert set(ganzoo.data.load_parts(tmp_path / "told.npz")) == {"images", "captions"}
+    dataset = f"{{name: {tmp_path}/told.npz}}"
+    for i, shaped in enumerate(('{"images": "image_shape"}', '{"captions": "vocabulary"}')):
+        (tmp_path / f"told{i}.py").write_text(CAPTIONED.replace("{SHAPED}", shaped).replace("Told", f"Told{i}"))
+        recipe = write(
+            tmp_path, f"told{i}", model=f"told{i}", arguments="{vocabulary: [red, heart, a]}", dataset=dataset
+        )
+        command = [sys.executable, "-m", "ganzoo", "--import", f"told{i}"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        for arguments in (
+            ["train", str(recipe), "-o", f"run{i}"],
+            ["generate", f"run{i}", "captions=a red heart", "-n", "2", "-o", f"sheet{i}.png"],
+        ):
+            done = subprocess.run([*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+        assert (tmp_path / f"sheet{i}.png").is_file()
+    done = subprocess.run([*command[:3], "--import", "nothing", "list"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and "name a module" in done.stderr

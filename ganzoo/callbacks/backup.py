@@ -110,11 +110,11 @@ class Backup(keras.callbacks.Callback):
         if not all(np.isfinite(array).all() for array in arrays.values()):
             return  # what has diverged does not replace what has not
         state = {"epoch": epoch, "steps": steps, "settings": self._settings}
-        state = json.dumps(state | {"digest": _hash(arrays, state)})
+        about = json.dumps(state | {"digest": _hash(arrays, state)})
         beside = self.filepath.with_name(f"{self.filepath.name}.tmp")
         try:
             with open(beside, "wb") as file:
-                file.write(save(arrays, metadata={"ganzoo": state}))
+                file.write(save(arrays, metadata={"ganzoo": about}))
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(beside, self.filepath)

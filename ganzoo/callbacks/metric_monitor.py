@@ -22,13 +22,14 @@ class MetricMonitor(keras.callbacks.Callback):
             ``lambda model: accuracy(model.generate(labels=labels, seed=0), labels)``.
         every: ``"epoch"``, or int: every so many training steps; the logs of an epoch hold the latest numbers. The
             first epoch of a call of `fit` is measured at its end where no such step came before.
-        name: the number's name, where `metric` returns a float.
+        name: the number's name, where `metric` returns a float; none that the logs have already.
 
     Attributes:
         history: list of (training step, numbers), of all measurements.
 
     Raises:
-        ValueError: `every` is neither.
+        ValueError: `every` is neither; or, at the end of the first epoch, the logs have a number of that name already.
+        TypeError: `metric` returns something else.
 
     Example:
 
@@ -51,10 +52,11 @@ class MetricMonitor(keras.callbacks.Callback):
         self.metric, self.every, self.name = metric, every, name
         self.history: list[tuple[int, dict[str, float]]] = []
         self._begin = self._step = 0
-        self._measured = False
+        self._measured = self._added = False
 
     def on_train_begin(self, logs=None):
-        self._measured = False
+        self._measured = self._added = False
+        self._refuse({self.name} - {"metric"}, self.model.trackers)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = self._step = self._step_now()
@@ -68,7 +70,16 @@ class MetricMonitor(keras.callbacks.Callback):
         if self.every == "epoch" or not self._measured:  # a log's columns are those of its first epoch
             self._measure()
         if logs is not None and self.history:
+            if not self._added:
+                self._refuse(self.history[-1][1], logs)
+            self._added = True
             logs.update(self.history[-1][1])
+
+    def _refuse(self, names, logs) -> None:
+        if taken := sorted(set(names) & set(logs)):
+            raise ValueError(
+                f"The logs have a number of that name already: MetricMonitor(..., name=). Received: {taken[0]!r}"
+            )
 
     def _step_now(self) -> int:
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
@@ -77,4 +88,11 @@ class MetricMonitor(keras.callbacks.Callback):
         self._measured = True
         values = self.metric(self.model)
         values = dict(values) if isinstance(values, Mapping) else {self.name: values}
-        self.history.append((self._step_now(), {name: float(value) for name, value in values.items()}))
+        try:
+            numbers = {name: float(keras.ops.convert_to_numpy(value)) for name, value in values.items()}
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                "The metric of a MetricMonitor returns a number, or a mapping from names to numbers. "
+                f"Received: {values!r:.200}"
+            ) from error
+        self.history.append((self._step_now(), numbers))

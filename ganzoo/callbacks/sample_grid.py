@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
@@ -92,7 +93,12 @@ class SampleGrid(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self._drawn < self._epochs:
             self._draw()
-        if self.animation and self._epochs and (sheets := self._sheets()):
+        if self.animation and self._epochs:
+            self.animate(self._epochs)
+
+    def animate(self, last: int) -> None:
+        """Writes `samples.gif` of the sheets up to the epoch `last`, if there are any."""
+        if sheets := self._sheets(last):
             plot.save_gif(self.directory / "samples.gif", sheets)
 
     def _draw(self) -> None:
@@ -102,14 +108,15 @@ class SampleGrid(keras.callbacks.Callback):
         plot.save_samples(path, self.model, self.num_images, self.seed, title=title, data=self.data, **layout)
         self._drawn = self._epochs
 
-    def _sheets(self) -> list[Path]:
-        """Those of this training, resumed or not: none after the last epoch, none of another size."""
+    def _sheets(self, last: int) -> list[Path]:
+        """Those of this training, resumed or not: none after the last epoch, of another size, or torn."""
         from PIL import Image
 
         found = ((re.fullmatch(r"epoch_(\d+)\.png", path.name), path) for path in self.directory.iterdir())
-        numbered = sorted((int(match[1]), path) for match, path in found if match and int(match[1]) <= self._epochs)
+        numbered = sorted((int(match[1]), path) for match, path in found if match and int(match[1]) <= last)
         sizes = {}
         for _, path in numbered:
-            with Image.open(path) as sheet:
+            with contextlib.suppress(OSError, SyntaxError), Image.open(path) as sheet:
+                sheet.load()
                 sizes[path] = sheet.size, sheet.mode
-        return [path for path in sizes if sizes[path] == sizes[numbered[-1][1]]]
+        return [path for path in sizes if sizes[path] == list(sizes.values())[-1]]

@@ -77,6 +77,12 @@ def start(
         Backend | None,
         typer.Option(help="What Keras runs on. Default: KERAS_BACKEND, or Keras' own configuration."),
     ] = None,
+    modules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import", metavar="MODULE", help="A Python module with models of your own, in this folder or installed."
+        ),
+    ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
     """GANs on TensorFlow, JAX and PyTorch: draw images with pretrained ones, train your own, export them."""
@@ -89,6 +95,8 @@ def start(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for the reader
     if backend is not None:
         support.use_backend(backend.value)
+    for module in modules or []:
+        support.import_module(module)
 
 
 @app.command("list", epilog="Example: [bold]ganzoo list --dataset mnist --pretrained[/bold]")
@@ -174,7 +182,7 @@ def generate(
     texts = support.split(inputs or [])
     with support.working("Drawing images"):
         model = open_model(preset)
-        given, said = support.inputs(model, texts, number)
+        given, said = support.inputs(model, preset, texts, number)
         images = model.generate(number or support.default_number(model, given), seed=seed, **given)
     support.write(images, output, separate, columns, scale)
     written = " and ".join(str(path) for path in (output, separate) if path is not None)
@@ -205,6 +213,9 @@ def train(
         str | None,
         typer.Option(metavar="HxWxC", help="Size of the images, e.g. 64x64x3. Default: the recipe's, or the data's."),
     ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out files that cannot be read, and name them.")
+    ] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
@@ -223,8 +234,8 @@ def train(
         from ganzoo.zoo.training import train as train_
 
         train_(
-            preset, output, data=data, data_dir=data_dir, image_shape=shape, epochs=epochs, batch_size=batch_size,
-            seed=seed, sample_every=sample_every, resume=not overwrite,
+            preset, output, data=data, data_dir=data_dir, image_shape=shape, skip_unreadable=skip_unreadable,
+            epochs=epochs, batch_size=batch_size, seed=seed, sample_every=sample_every, resume=not overwrite,
         )  # fmt: skip
     except KeyboardInterrupt:
         typer.echo("\nganzoo: stopped. To resume, run the same command again.", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import sys
@@ -24,6 +25,17 @@ def use_backend(backend: str) -> None:
             f"Received: --backend {backend}"
         )
     os.environ["KERAS_BACKEND"] = backend
+
+
+def import_module(name: str) -> None:
+    """Imports a module of the user's, whose classes register themselves."""
+    sys.path.insert(0, os.getcwd())
+    try:
+        importlib.import_module(name.removesuffix(".py"))
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error}: name a module, as in --import mymodels. Received: --import {name}") from error
+    finally:
+        sys.path.remove(os.getcwd())
 
 
 def dataset_of(source: str) -> str:
@@ -60,10 +72,14 @@ def split(inputs: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in inputs)}
 
 
-def inputs(model: GAN, texts: dict[str, str], number: int | None) -> tuple[dict[str, Any], str]:
+def inputs(model: GAN, source: str, texts: dict[str, str], number: int | None) -> tuple[dict[str, Any], str]:
     """The inputs of `generate`, and what to say of those that were not given: all classes in turn."""
     from ganzoo.engine.parts import Labels
 
+    numbers = {name: str(number) for number, name in enumerate(class_names(source))}
+    for name, text in texts.items():
+        if isinstance(model.data.get(name), Labels):  # a class by its name, where the training knows it
+            texts = {**texts, name: ",".join(numbers.get(each, each) for each in text.split(","))}
     given = {name: value(model, name, text) for name, text in texts.items()}
     missing = [name for name in model.conditions() if name not in given] if len(model.generators()) == 1 else []
     said = ""
@@ -74,6 +90,13 @@ def inputs(model: GAN, texts: dict[str, str], number: int | None) -> tuple[dict[
             given[name] = sorted(i % classes for i in range(count))
             said = f", {name} 0 to {min(count, classes) - 1}"
     return given, said
+
+
+def class_names(source: str) -> list[str]:
+    """The names of the classes that the training in a folder learned from folders, in the order of their numbers."""
+    from ganzoo.zoo.records import RECORD, read_record
+
+    return read_record(source).get("classes", []) if (Path(source) / RECORD).is_file() else []
 
 
 def default_number(model: GAN, given: dict[str, Any]) -> int | None:

@@ -67,6 +67,9 @@ def edges(images: np.ndarray, threshold: float = 0.12) -> np.ndarray:
 
 
 def _check(images: np.ndarray) -> None:
-    check_images(images, allow_nonnegative=True, name="images")
-    if images.dtype != np.uint8:
-        raise ValueError(f"Give uint8 images (ganzoo.data.to_uint8). Received: images of dtype {images.dtype}")
+    if getattr(images, "dtype", np.uint8) != np.uint8:
+        raise ValueError(
+            "Give uint8 images: `x.astype('uint8')` of what runs from 0 to 255, ganzoo.data.to_uint8(x) of what runs "
+            f"from -1 to 1. Received: images of dtype {images.dtype}"
+        )
+    check_images(images, name="images")

@@ -151,7 +151,11 @@ def read_images(
     shown = named_together(f"{files[i]} ({error})" for i, error in sorted(unreadable.items()))
     message = f"{len(unreadable)} of {len(files)} files cannot be read: {shown}."
     if not skip_unreadable or not was_read.any():
-        fix = "Fetch them anew." if skip_unreadable is None else "Mend or remove them, or say skip_unreadable=True."
+        fix = (
+            "Fetch them anew."
+            if skip_unreadable is None
+            else "Mend or remove them, or say skip_unreadable=True (--skip-unreadable)."
+        )
         raise ValueError(f"{message} {fix} Received: path={str(source)!r}")
     warnings.warn(f"Left out: {message}", stacklevel=stacklevel)
     return images[was_read], was_read

@@ -24,7 +24,7 @@ from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize_and_
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["class_folders", "halves", "load_class_folders", "load_domains", "load_pairs"]
+__all__ = ["class_folders", "halves", "load_class_folders", "load_domains", "load_pairs", "size_of"]
 
 ORIENTATION = 0x0112  # the tag in EXIF data
 
@@ -247,7 +247,7 @@ def _require_same_proportions(firsts: list[Path], seconds: list[Path]) -> None:
     unequal = [
         f"{first} ({a[0]}x{a[1]}) and {second} ({b[0]}x{b[1]})"
         for first, second in zip(firsts, seconds)
-        if (a := _size_of(first)) and (b := _size_of(second)) and abs(a[0] * b[1] - a[1] * b[0]) > max(*a, *b)
+        if (a := size_of(first)) and (b := size_of(second)) and abs(a[0] * b[1] - a[1] * b[0]) > max(*a, *b)
     ]
     if unequal:
         raise ValueError(
@@ -256,7 +256,7 @@ def _require_same_proportions(firsts: list[Path], seconds: list[Path]) -> None:
         )
 
 
-def _size_of(file: Path) -> tuple[int, int] | None:
+def size_of(file: Path) -> tuple[int, int] | None:
     """(width, height) the right way up; None of what cannot be read, which is reported where it is read."""
     from PIL import Image
 

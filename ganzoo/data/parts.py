@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from pathlib import Path
 
 import numpy as np
 
+from ganzoo.data.archives import SPLITS, choose_keys, open_archive
 from ganzoo.data.part_sets import SETS, load_set
 from ganzoo.data.preprocessing import parse_shape
-from ganzoo.data.sources import read_source
+from ganzoo.data.sources import as_path, read_source
 
 __all__ = ["load_parts"]
 
@@ -23,7 +26,8 @@ def load_parts(
     """All that a data set gives, by name.
 
     Whatever `load` reads gives ``images`` (n, height, width, channels), and where it has classes, ``labels``, int64
-    (n,). Three more names have parts of their own. They are read from their files below the folder that `data_dir` or
+    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Three more names have parts of
+    their own. They are read from their files below the folder that `data_dir` or
     the environment variable ``GANZOO_DATA`` names, an archive where it lies or the same unpacked:
 
     - ``"facades"`` (``facades/facades.zip``): ``photo`` and ``label_map``, pairs of 256x256. Its test part has but 25
@@ -60,4 +64,19 @@ def load_parts(
     if isinstance(source, str) and source in SETS:
         return load_set(source, split, data_dir, *parse_shape(image_shape))
     loaded = read_source(source, split, data_dir, image_shape, return_labels=None)
-    return dict(zip(("images", "labels"), loaded)) if isinstance(loaded, tuple) else {"images": loaded}
+    parts = dict(zip(("images", "labels"), loaded)) if isinstance(loaded, tuple) else {"images": loaded}
+    path = as_path(source)
+    return {**_beside(path, split, parts), **parts} if path is not None and path.suffix == ".npz" else parts
+
+
+def _beside(path: Path, split: str, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The other arrays of an archive that have a row for each image, as `captions` or `captions_train`."""
+    with open_archive(path) as archive:
+        used, others = {*choose_keys(path, list(archive), split)}, {}
+        for key in (key for key in archive if key not in used):
+            name = key.removesuffix(f"_{split}").removeprefix(f"{split}_")
+            of_other = any(key.endswith(f"_{other}") or key.startswith(f"{other}_") for other in SPLITS)
+            with contextlib.suppress(ValueError):  # of Python objects, which are not read
+                if (name != key or not of_other) and archive[key].shape[:1] == parts["images"].shape[:1]:
+                    others[name] = archive[key]
+    return others

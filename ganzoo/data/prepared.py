@@ -105,8 +105,9 @@ def _make_builder(name: str, root: str | None) -> tfds.core.DatasetBuilder:
             raise
         close = difflib.get_close_matches(base_name(name), known, n=3)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        empty = f" (The folder {name} holds no images.)" if Path(name).is_dir() else ""
         raise ValueError(
-            f"There is no data set, file or folder of images called {name!r}.{hint} "
+            f"There is no data set, file or folder of images called {name!r}.{empty}{hint} "
             f"All names: https://www.tensorflow.org/datasets/catalog. Received: source={name!r}"
         ) from error
 

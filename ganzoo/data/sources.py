@@ -103,6 +103,9 @@ def as_path(source: str | os.PathLike) -> Path | None:
     if (path.suffix and path.is_file()) or (path.is_dir() and find_images(path, first=True)):
         return path
     looks_like_path = not isinstance(source, str) or re.match(r"[.~/\\]", source) or source.endswith(("/", "\\"))
+    looks_like_path = looks_like_path or (
+        path.is_dir() and path.parent != Path(".")
+    )  # of a set's names few are folders
     if not looks_like_path and path.suffix not in (".npz", ".npy"):
         return None
     if path.is_dir():

@@ -19,7 +19,7 @@ from ganzoo.engine.naming import is_in_memory, named
 from ganzoo.engine.optimizer import PlayerOptimizers, deserialize, serialize
 from ganzoo.engine.parts import Part, default_data
 from ganzoo.engine.resuming import OneTraining, resume
-from ganzoo.engine.saving import Saving
+from ganzoo.engine.saving import Saving, refuse_hdf5
 from ganzoo.networks.making import Network, build, copy_of, fix_seeds, policy, refuse_activity_regularizers
 
 __all__ = ["BaseGAN"]
@@ -285,6 +285,8 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         for callback in callbacks:
             if not isinstance(callback, keras.callbacks.Callback) or isinstance(callback, keras.callbacks.CallbackList):
                 raise ValueError(f"`callbacks` takes keras.callbacks.Callback objects. Received: {callback!r}")
+            if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_weights_only:
+                refuse_hdf5(callback.filepath)
         feed = make_feed(
             x,
             y,

@@ -189,7 +189,7 @@ class Drawing(Mixin):
         if missing := [name for name in names if name in self.data and name not in given]:
             raise ValueError(
                 f"{type(self).__name__} draws from {' and '.join(f'`{name}`' for name in names)}: say "
-                f"generate(..., {missing[0]}=...). Received: no {', '.join(missing)}"
+                f"generate(..., {missing[0]}=...) ({missing[0]}=... as a command). Received: no {', '.join(missing)}"
             )
         count = n if n is not None else max(map(len, given.values()), default=0)
         if not count:

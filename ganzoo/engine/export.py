@@ -153,7 +153,8 @@ def _generator_of(model: Any, of: str | None) -> keras.Model:
         return chosen[0]
     known = " or ".join(f"of={name!r}" for _, names in taken for name in names)
     if len(taken) > 1:
-        fix = f"This model has several generators, and a file holds one: say export(..., {known})"
+        options = " or ".join(f"--of {name}" for _, names in taken for name in names)
+        fix = f"This model has several generators, and a file holds one: say {known} (on the command line {options})"
     else:
         fix = "This model has one generator: leave `of` out"
     raise ValueError(f"{fix}. Received: of={of!r}")

@@ -356,7 +356,8 @@ def _iterate(x):
 def _no_data(x) -> TypeError:
     return TypeError(
         "The data must be an array of images, a tf.data.Dataset, a keras.utils.PyDataset or a "
-        "torch.utils.data.DataLoader (ganzoo.data.load reads files and folders). "
+        "torch.utils.data.DataLoader (ganzoo.data.load reads files and folders). Of a generator of batches say how "
+        "many make an epoch: fit(generator, steps_per_epoch=100). "
         f"Received: x={x!r:.100} of type {type(x).__name__}"
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from ganzoo.engine.parts import Part, as_array
+from ganzoo.engine.parts import Part, Text, as_array
 
 __all__ = ["Together", "is_array", "is_in_memory", "named"]
 
@@ -26,12 +26,18 @@ def is_in_memory(x: Any, data: Mapping[str, Part]) -> bool:
     if isinstance(x, Mapping):
         return bool(x) and all(is_array(value) or isinstance(value, (list, tuple)) for value in x.values())
     if isinstance(x, tuple):
-        return bool(x) and is_array(x[0])
+        return bool(x) and (is_array(x[0]) or is_in_memory(x[0], data))
+    if _are_sentences(x):
+        return any(isinstance(part, Text) for part in data.values())
     if isinstance(x, list) and x and all(map(_is_column, x)):
         if sum(not part.derived for part in data.values()) > 1:
             return len(x) <= len(data) and is_array(x[0])
         return len(x) == 2 and is_array(x[0]) and is_array(x[1]) and len(x[1].shape) < len(x[0].shape)
     return is_array(x)
+
+
+def _are_sentences(x: Any) -> bool:
+    return isinstance(x, list) and bool(x) and all(isinstance(each, (str, bytes)) for each in x[:100])
 
 
 def _is_column(x: Any) -> bool:
@@ -54,7 +60,7 @@ def named(x: Any, y: Any, data: Mapping[str, Part], what: str = "x") -> dict[str
         x, y = x[0], x[1] if len(x) == 2 else None  # as Keras' own data sets have it
     if isinstance(x, Mapping):
         return _of_mapping(x, y, data)
-    parts = list(x) if isinstance(x, (tuple, list)) else [x]
+    parts = list(x) if isinstance(x, (tuple, list)) and not _are_sentences(x) else [x]
     several = isinstance(y, (tuple, list)) and len(parts) + len(y) == len(data) and any(map(is_array, y))
     parts += list(y) if several else [y]
     while parts and parts[-1] is None:

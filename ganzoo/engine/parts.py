@@ -253,11 +253,20 @@ class Text(Part):
     def __init__(self, vocabulary: Iterable[str], length: int, group: str = "", derived: bool = False):
         check_positive(length=length)
         super().__init__((int(length),), group, derived)
+        if isinstance(vocabulary, (str, bytes)):
+            raise ValueError(f"A vocabulary is a list of words: vocabulary_of([...]). Received: {vocabulary!r}")
         self.vocabulary = list(vocabulary)
+        if wrong := [word for word in self.vocabulary if not isinstance(word, str) or words_of(word) != [word]]:
+            raise ValueError(
+                "Words are runs of letters and digits in lower case, as sentences are split into: make the vocabulary "
+                f"with vocabulary_of(sentences). Received: {wrong[0]!r}"
+            )
         self.length = int(length)
         self._numbers = {word: number for number, word in enumerate(self.vocabulary, 2)}
         if not self.vocabulary or len(self._numbers) < len(self.vocabulary):
-            raise ValueError(f"A vocabulary holds each word once. Received: {len(self.vocabulary)} words, some twice")
+            twice = [word for word, count in collections.Counter(self.vocabulary).items() if count > 1]
+            received = f"{len(self.vocabulary)} words" + (f", {twice[0]!r} twice" if twice else "")
+            raise ValueError(f"A vocabulary holds some words, and each once. Received: {received}")
         self._told: set[str] = set()
 
     @property
@@ -275,6 +284,11 @@ class Text(Part):
             raise ValueError(
                 f"`{name}` must be one sentence for each image, a list of strings. "
                 f"Received: {name} of shape {sentences.shape} and dtype {sentences.dtype}"
+            )
+        if wrong := [i for i, sentence in enumerate(sentences) if not isinstance(sentence, (str, bytes))]:
+            raise ValueError(
+                f"`{name}` must be one sentence for each image: leave out what has none, or say ''. "
+                f"Received: {sentences[wrong[0]]!r} at index {wrong[0]}, and {len(wrong) - 1} more that are no strings"
             )
         words = [words_of(sentence) for sentence in sentences]
         self._warn(words, name)
@@ -326,9 +340,23 @@ def words_of(sentence: str | bytes) -> list[str]:
 
 
 def vocabulary_of(sentences: Iterable[str], max_words: int | None = None) -> list[str]:
-    """The words of sentences, the most frequent first (equally frequent ones by the alphabet)."""
-    counts = collections.Counter(word for sentence in sentences for word in words_of(sentence))
+    """The words of sentences, the most frequent first (equally frequent ones by the alphabet).
+
+    Raises:
+        ValueError: a single string, or what is no string among them.
+    """
+    single = isinstance(sentences, (str, bytes))
+    held = [] if single else list(as_array(sentences) if is_tensor(sentences) else sentences)
+    if single or not all(isinstance(sentence, (str, bytes)) for sentence in held):
+        wrong = sentences if single else next(each for each in held if not isinstance(each, (str, bytes)))
+        raise ValueError(f"Give a list of sentences, each a string. Received: {wrong!r}")
+    counts = collections.Counter(word for sentence in held for word in words_of(sentence))
     return sorted(counts, key=lambda word: (-counts[word], word))[:max_words]
+
+
+def is_tensor(values: Any) -> bool:
+    """Whether it is a tensor of a framework or an array."""
+    return hasattr(values, "shape") and hasattr(values, "dtype")
 
 
 def as_array(values: Any) -> np.ndarray:

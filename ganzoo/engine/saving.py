@@ -14,14 +14,19 @@ from ganzoo.engine import backend
 from ganzoo.engine.mixin import Mixin
 from ganzoo.networks.making import seed_states
 
-__all__ = ["Saving"]
+__all__ = ["Saving", "refuse_hdf5"]
 
 
 class Saving(Mixin):
     """What of `BaseGAN` is about saving."""
 
     def save(self, filepath, overwrite: bool = True, **kwargs):
-        """As in Keras: architecture, weights, optimizers, averages and random states in one ``.keras`` file."""
+        """As in Keras: architecture, weights, optimizers, averages and random states in one ``.keras`` file.
+
+        Raises:
+            ValueError: the name of another format.
+        """
+        refuse_hdf5(filepath)
         backend.keep_tensorflow_off_gpu()
         return super().save(filepath, overwrite=overwrite, **kwargs)
 
@@ -60,6 +65,12 @@ class Saving(Mixin):
         for i, state in enumerate(states):
             state.assign(store[f"seed_{i}"])
         super().load_own_variables({key: store[key] for key in store.keys() if not key.startswith("seed_")})
+
+
+def refuse_hdf5(filepath) -> None:
+    """Keras' older format takes names for keys, of which a network and its average have the same."""
+    if str(filepath).endswith((".h5", ".hdf5")):
+        raise ValueError(f"A model is saved in Keras' own format: end the name in .keras. Received: {filepath}")
 
 
 def _serialized(value: Any) -> Any:

@@ -263,8 +263,9 @@ def extractor(name: str) -> Any:
         return Inception()
     if name not in extractor_names():
         raise ValueError(
-            f"There is no such extractor, and other data have none of their own: name one of "
-            f"{[*extractor_names(), 'inception']} (--extractor on the command line). Received: name={name!r}"
+            f"There is no such extractor, and data of your own have none: name one of "
+            f"{[*extractor_names(), 'inception']} (--extractor on the command line), or a protocol that needs none: "
+            f"'paired' of models that translate images, --protocol losses on the command line. Received: name={name!r}"
         )
     card = json.loads((_folder() / f"{name}.card.json").read_text(encoding="utf-8"))
     path = _folder() / f"{name}.safetensors"

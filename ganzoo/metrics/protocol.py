@@ -265,7 +265,10 @@ def evaluate(
         fakes = images if images is not None else drawn(model, reference, weights != "raw", seed)
         scores.append(scored(Score(fakes, reference, model, seed, weights != "raw"), chosen.metrics))
     if not scores[0]:
-        raise ValueError(f"None of these metrics can be measured of this source. Received: {chosen.metrics}")
+        raise ValueError(
+            "None of these metrics can be measured here: `labels` takes a model of classes, `paired` one whose source "
+            f"and target belong together. Take another protocol of {list(PROTOCOLS)}. Received: {chosen.metrics}"
+        )
     if model is not None and (dtype := precision(model)) != "float32":
         weights = f"{weights}-{dtype}"
     if by_name and opening.is_preset(source):  # type: ignore[arg-type]

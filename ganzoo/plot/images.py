@@ -119,6 +119,8 @@ def write_beside(path: str | os.PathLike, write: Callable[[BinaryIO], Any]) -> P
     try:
         with open(beside, "wb") as file:
             write(file)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

@@ -12,10 +12,11 @@ import numpy as np
 
 from ganzoo import metrics, plot
 from ganzoo.engine.parts import Images, Labels
-from ganzoo.zoo import presets, recipes, training, weights
+from ganzoo.zoo import presets, recipes, weights
 from ganzoo.zoo.reading import read_parts
 from ganzoo.zoo.recipes import Card, Golden, Recipe
-from ganzoo.zoo.records import differences, normal
+from ganzoo.zoo.records import BEST, WEIGHTS, differences, normal, read_record, settings
+from ganzoo.zoo.training import MONITOR, MONITORED
 
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
@@ -66,13 +67,13 @@ def publish(
     ```
     """
     folder, recipe = Path(folder), presets.read_recipe(preset)
-    record = training.read_record(folder)
+    record = read_record(folder)
     _check_record(record, preset, recipe, folder)
     final = recipes.config_dir() / "weights" / f"{preset}.safetensors"
     final.parent.mkdir(parents=True, exist_ok=True)
     beside = final.with_name(f".{final.name}.part")
     try:
-        model, error = _halved(recipe, folder / training.WEIGHTS, beside)
+        model, error = _halved(recipe, folder / WEIGHTS, beside)
         _check_size(beside, final, model)
         card = _card(preset, recipe, record, beside, model, error)
         sheet = final.parent.parent / "samples" / f"{preset}.png"
@@ -106,7 +107,7 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
         raise ValueError(f"Publish the preset before it is measured. Received: preset={preset!r}")
     best, recipe = None, presets.read_recipe(preset)
     if folder is not None:
-        record = training.read_record(folder)
+        record = read_record(folder)
         _check_record(record, preset, recipe, Path(folder))
         origin = {key: record[key] for key in ("commit", "steps", "trained_at")}
         if origin != {key: getattr(card, key) for key in origin}:
@@ -117,9 +118,9 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
     numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": protocol, **options}))}
     if best is not None:
         model = presets.build(recipe, dtype="float32")
-        weights.load_weights(model, Path(str(folder)) / training.BEST)
+        weights.load_weights(model, Path(str(folder)) / BEST)
         measured = metrics.evaluate(model, recipe.dataset.name, **{**options, "protocol": "standard"})
-        chosen_by = f"{training.MONITOR} of {training.MONITORED} images to training images"
+        chosen_by = f"{MONITOR} of {MONITORED} images to training images"
         numbers["best"] = {"epoch": best["epoch"], "chosen_by": chosen_by, "metrics": _rounded(measured)}
     card = card.model_copy(update=numbers)
     _write(card)
@@ -172,7 +173,7 @@ def _check_record(record: dict[str, Any], preset: str, recipe: Recipe, folder: P
     if record["dataset"] != recipe.dataset.model_dump():
         raise ValueError(f"The training in {folder} is on other data than the recipe's: {record['dataset']['name']!r}.")
     trained = {key: value for key, value in record["settings"].items() if key != "data"}
-    if changes := differences(normal(trained), normal(training.settings(recipe))):
+    if changes := differences(normal(trained), normal(settings(recipe))):
         raise ValueError(f"The training in {folder} is not of the recipe as it stands: {'; '.join(changes)}.")
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganzoo import data
+from ganzoo.data.folders import find_images
+from ganzoo.data.part_folders import size_of
 from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.naming import named
 from ganzoo.engine.parts import Images, Labels, Part, as_array
@@ -18,7 +20,9 @@ from ganzoo.zoo.registry import suggestion
 if TYPE_CHECKING:
     from ganzoo.zoo.recipes import Dataset
 
-__all__ = ["DERIVED", "read_parts", "reading_of"]
+__all__ = ["DERIVED", "derived_of", "how_read", "read_parts", "reading_of"]
+
+_LOOKED_AT = 20  # images whose sizes tell what a folder holds
 
 # What a recipe may derive from another part of the same data, `derive: {source: edges}`.
 DERIVED: dict[str, Callable[[np.ndarray], np.ndarray]] = {"edges": data.edges, "grey": data.grey}
@@ -34,6 +38,7 @@ def read_parts(
     derive: Mapping[str, str] = {},
     image_shape: Sequence[int] | None = None,
     folder_shape: Sequence[int] | None = None,
+    skip_unreadable: bool = False,
 ) -> dict[str, np.ndarray]:
     """Arrays by the names of a model's parts.
 
@@ -48,30 +53,65 @@ def read_parts(
         derive: parts that are made of the target by a function of `DERIVED`.
         image_shape: (height, width, channels) that all images are brought to. By default they keep their own.
         folder_shape: the same for a folder of images, which have no shape of their own in common.
+        skip_unreadable: leave out, with a warning that names them, files of a folder that cannot be read.
 
     Raises:
         ValueError: the source lacks a part.
     """
     _refuse_names(parts, names, derive)
-    asked = {name: part for name, part in parts.items() if not part.derived}
-    path = as_path(source) if isinstance(source, (str, Path)) else None
-    folder = split_folder(path, split) if path is not None and path.is_dir() else None
-    given = set(source) if isinstance(source, Mapping) else set()
-    if (isinstance(source, tuple) and len(source) == len(asked)) or (
-        folder is not None and len(_subfolders(folder)) == 2
-    ):
-        given = set(asked)  # pairs of one's own: nothing is to be derived
-    derive = {name: function for name, function in derive.items() if name not in given}
-    wanted = {name: part for name, part in asked.items() if name not in derive}
+    folder, derive = _folder_of(source, split), derived_of(parts, source, split, derive)
+    wanted = {name: part for name, part in parts.items() if not part.derived and name not in derive}
     if not isinstance(source, (str, Path)):
         found = {name: as_array(values) for name, values in named(source, None, wanted).items()}
     elif folder is not None:
-        found = _of_folder(folder, wanted, image_shape and tuple(image_shape), folder_shape and tuple(folder_shape))
+        shapes = (image_shape and tuple(image_shape), folder_shape and tuple(folder_shape))
+        found = _of_folder(folder, wanted, *shapes, skip_unreadable)
     else:
         found = _of_set(source, split, data_dir, wanted, names, None if image_shape is None else tuple(image_shape))
     for name, function in derive.items():
         found[name] = DERIVED[function](found[next(iter(wanted))])
     return {name: found[name] for name in parts if name in found}
+
+
+def derived_of(parts: Mapping[str, Part], source: Any, split: str, derive: Mapping[str, str]) -> dict[str, str]:
+    """What is really derived: nothing that the source holds itself, as arrays or as pairs of images."""
+    asked = {name: part for name, part in parts.items() if not part.derived}
+    folder = _folder_of(source, split)
+    given = set(source) if isinstance(source, Mapping) else set()
+    pairs = folder is not None and _holds_pairs(folder, asked)
+    if pairs or (isinstance(source, tuple) and len(source) == len(asked)):
+        given = set(asked)
+    return {name: function for name, function in derive.items() if name not in given}
+
+
+def how_read(parts: Mapping[str, Part], source: Any, split: str, derive: Mapping[str, str]) -> str:
+    """In words, which of a folder's images became which part; "" of other sources."""
+    derive, folder = derived_of(parts, source, split, derive), _folder_of(source, split)
+    if folder is None:
+        return ""
+    images = [n for n, part in parts.items() if isinstance(part, Images) and not part.derived and n not in derive]
+    said = [f"{name} by {function} of {images[0]}" for name, function in derive.items()]
+    if len(images) == 2:
+        within = [each.name + "/" for each in _subfolders(folder)] or ["the left halves", "the right halves"]
+        said = [f"{name} from {where}" for name, where in zip(images, within)]
+    return ", ".join(said)
+
+
+def _folder_of(source: Any, split: str) -> Path | None:
+    path = as_path(source) if isinstance(source, (str, Path)) else None
+    return split_folder(path, split) if path is not None and path.is_dir() else None
+
+
+def _holds_pairs(folder: Path, asked: Mapping[str, Part]) -> bool:
+    """Whether it has two subfolders, or its first images are all two of the model's beside each other."""
+    if subfolders := _subfolders(folder):
+        return len(subfolders) == 2
+    shapes = [part.shape for part in asked.values() if isinstance(part, Images)]
+    height, width = shapes[-1][:2] if len(shapes) == 2 else (None, None)
+    if height is None or width is None:
+        return False
+    sizes = [size for file in find_images(folder)[:_LOOKED_AT] if (size := size_of(file)) is not None]
+    return bool(sizes) and all(abs(wide * height - 2 * high * width) <= 2 * width for wide, high in sizes)
 
 
 def reading_of(learned: Dataset | None, source: Any) -> dict[str, Any]:
@@ -99,7 +139,7 @@ def _refuse_names(parts: Mapping[str, Part], names: Mapping[str, str], derive: M
 
 
 def _subfolders(path: Path) -> list[Path]:
-    return [each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")]
+    return sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith((".", "__MACOSX")))
 
 
 def _of_set(source, split, data_dir, wanted: Mapping[str, Part], names: Mapping[str, str], shape) -> dict[str, Any]:
@@ -115,7 +155,7 @@ def _of_set(source, split, data_dir, wanted: Mapping[str, Part], names: Mapping[
     return {name: given[names.get(name, name)] for name in wanted}
 
 
-def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: Any) -> dict[str, Any]:
+def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: Any, skip: bool) -> dict[str, Any]:
     images = {name: given or _known(part) or of_recipe for name, part in wanted.items() if isinstance(part, Images)}
     others = [name for name, part in wanted.items() if not isinstance(part, Images)]
     if None in images.values():
@@ -126,15 +166,15 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
     (first, shape), *rest = images.items()
     size, mode = shape[:2], _mode(max(each[2] for each in images.values()))
     if not rest and not others:
-        return {first: data.load_folder(path, size, mode)}
+        return {first: data.load_folder(path, size, mode, skip_unreadable=skip)}
     if not rest and len(others) == 1 and isinstance(wanted[others[0]], Labels):
-        pictures, labels, _ = data.load_class_folders(path, size, mode)
+        pictures, labels, _ = data.load_class_folders(path, size, mode, skip_unreadable=skip)
         return {first: pictures, others[0]: labels}
     if len(rest) == 1 and not others:
         paired = wanted[first].group == wanted[rest[0][0]].group
         if paired and not _subfolders(path):
             _check_halves(path, size)
-        read = (data.load_pairs if paired else data.load_domains)(path, size, mode)
+        read = (data.load_pairs if paired else data.load_domains)(path, size, mode, skip_unreadable=skip)
         return {name: _of_channels(part, images[name][2]) for name, part in zip(images, read)}
     raise ValueError(
         f"A folder holds images, classes, pairs or two domains; the model takes {' and '.join(wanted)}: give arrays, "

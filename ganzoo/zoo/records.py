@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import io
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from ganzoo import plot
 from ganzoo.zoo.recipes import Recipe
 
-RECORD, BACKUP, LOG, SAMPLES = "training.json", "backup.safetensors", "log.csv", "samples"
+RECORD, BACKUP, LOG, SAMPLES, LOCK = "training.json", "backup.safetensors", "log.csv", "samples", ".lock"
 WEIGHTS, MODEL, SHEET, BEST = "weights.safetensors", "model.keras", "samples.png", "best.safetensors"
 
 
@@ -54,12 +58,14 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / RECORD
     if not path.is_file():
         raise ValueError(f"There is no training in that folder: it has no {RECORD}. Received: {str(folder)!r}")
+    fix = "Begin it afresh with resume=False (on the command line --overwrite)."
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from None
-    if not isinstance(record, dict) or not {"settings", "finished"} <= set(record):
-        raise ValueError(f"{path} is not the record of a training. Received: {str(record)[:80]}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid JSON: {error}. {fix}") from None
+    whole = isinstance(record, dict) and isinstance(record.get("settings"), dict) and "finished" in record
+    if not whole or not isinstance(record.get("dataset", {}), dict):
+        raise ValueError(f"{path} is not the record of a training. {fix} Received: {str(record)[:80]}")
     return record
 
 
@@ -111,23 +117,65 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
 
 
 def rows(log: Path) -> list[dict[str, str]]:
-    """The log's rows. An interruption can make an epoch run, and be logged, twice: the first, of the whole, holds."""
-    rows: dict[str, dict[str, str]] = {}
-    if log.is_file():
-        with log.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                rows.setdefault(row["epoch"], row)
-    return list(rows.values())
+    """The log's rows. An interruption can make an epoch run, and be logged, twice: the first, of the whole, holds.
+
+    A row that was not written to its end, by a full disk or a power cut, is none.
+    """
+    if not log.is_file():
+        return []
+    whole = log.read_bytes().rpartition(b"\n")[0].decode("utf-8", "replace")
+    found: dict[str, dict[str, str]] = {}
+    for row in csv.DictReader(io.StringIO(whole)):
+        if None not in row and None not in row.values() and row.get("epoch", "").isdecimal():
+            found.setdefault(row["epoch"], row)
+    return list(found.values())
 
 
 def once_per_epoch(log: Path) -> None:
-    """Rewrites the log with one row for each epoch."""
+    """Rewrites the log with one row for each epoch, and none that is torn."""
     kept = rows(log)
+    if not kept:
+        return log.unlink(missing_ok=True)
     text = io.StringIO()
-    writer = csv.DictWriter(text, kept[0] if kept else [], lineterminator="\n")
+    writer = csv.DictWriter(text, kept[0], lineterminator="\n")
     writer.writeheader()
     writer.writerows(kept)
     plot.write_beside(log, lambda file: file.write(text.getvalue().encode()))
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Holds a training's folder for this process, and says what to do where its disk is full.
+
+    Raises:
+        ValueError: Another training holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(
+            "Another training writes to this folder at the moment: wait for it, or choose another folder. "
+            f"Received: output_dir={str(folder)!r}"
+        ) from None
+    try:
+        plot.remove_leftovers(folder, r".+")
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(
+            error.errno,
+            f"The disk of {folder} is full: make room, and train again as before, which goes on from the last backup. "
+            f"What was written before is whole. Received: {error}",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # before it is released: nobody else shall hold a file that is gone
+            (folder / LOCK).unlink()
+        lock.release()
+        if not any(folder.iterdir()):  # nothing was begun
+            folder.rmdir()
 
 
 def commit() -> str | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import signal
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,16 +19,15 @@ from ganzoo.callbacks.health_monitor import LEAST_IMAGES
 from ganzoo.data.part_folders import class_folders
 from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.feed import make_feed
-from ganzoo.engine.parts import Images, Labels
+from ganzoo.engine.parts import Images, Labels, vocabulary_of
 from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
 from ganzoo.models import get_model
 from ganzoo.zoo import presets, weights
-from ganzoo.zoo.reading import read_parts
+from ganzoo.zoo.reading import derived_of, how_read, read_parts
 from ganzoo.zoo.recipes import Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
     BACKUP,
-    BEST,
     LOG,
     MODEL,
     SAMPLES,
@@ -41,6 +38,7 @@ from ganzoo.zoo.records import (
     clear,
     commit,
     differences,
+    held,
     once_per_epoch,
     read_record,
     rows,
@@ -48,6 +46,7 @@ from ganzoo.zoo.records import (
     write_record,
 )
 from ganzoo.zoo.registry import suggestion
+from ganzoo.zoo.watching import MONITOR, Health, KeepBest, StopBetweenSteps
 
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["compile_for", "differences", "read_record", "settings", "train"]
 
 BACKUP_STEPS = 500  # and at the end of each epoch
-HEALTH_STEPS, MONITORED, MONITOR = 200, 2000, "frechet_distance"  # steps; training images; the log's column
+MONITORED = 2000  # training images
 MONITOR_SEED = 10_000  # far from those of the evaluation: what chooses the best does not also report it
 
 
@@ -66,6 +65,7 @@ def train(
     data: Any = None,
     data_dir: str | Path | None = None,
     image_shape: tuple[int, int, int] | None = None,
+    skip_unreadable: bool = False,
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
@@ -94,6 +94,7 @@ def train(
         data_dir: A folder with the data set's original files, where it cannot be downloaded.
         image_shape: (height, width, channels) to resize a folder's images to. By default the recipe's for a folder,
             and the images' own where `data` is anything else.
+        skip_unreadable: Leave out, with a warning that names them, files of a folder that cannot be read.
         epochs: Instead of the recipe's, at least 1.
         batch_size: Instead of the recipe's: images of one discriminator step.
         seed: Instead of the recipe's. It fixes the initial weights, the latents and the order of the images.
@@ -120,52 +121,63 @@ def train(
     folder = Path(output_dir)
     check_folder(folder)
     _check_phases(recipe, preset)
-    parts = _parts_of(recipe, data, data_dir, image_shape)
+    wanted, source = _wanted(recipe), recipe.dataset.name if data is None else data
+    parts = _parts_of(recipe, wanted, data, data_dir, image_shape, skip_unreadable)
+    if told := how_read(wanted, source, recipe.dataset.split, recipe.dataset.derive):
+        _say(verbose, f"Data: {told}")
+    made = derived_of(wanted, source, recipe.dataset.split, recipe.dataset.derive)
     recipe = _of_shapes(recipe, parts, data is not None)
     images = parts[_target(parts)]
-    extractor = _extractor(recipe.dataset.name if data is None else data, images)
-    record = _record(preset, recipe, parts, data, image_shape, extractor)
-    before = begun(folder, record) if resume else None
-    if before is not None and before["finished"]:
-        _say(verbose, f"The training in {folder} is finished already.")
-        return keras.saving.load_model(folder / MODEL)
-    model = _compiled(recipe, max(map(len, parts.values())), preset)
-    if before is None:
-        _begin(folder, record, model, parts, recipe.training.batch_size)
-    if not (folder / BACKUP).is_file():  # also where an earlier call was stopped before its first backup
-        _begin_with(recipe, model, folder, data_dir, verbose)
-    record = before or record
-    if "classes" in record:
-        _say(verbose, f"Labels: {', '.join(f'{i} {name}' for i, name in enumerate(record['classes']))}")
+    extractor = _extractor(source, images)
+    record = _record(preset, recipe, parts, _learned(recipe.dataset, data, made, image_shape), extractor)
+    with held(folder):
+        before = begun(folder, record) if resume else None
+        if before is not None and before["finished"]:
+            _say(verbose, f"The training in {folder} is finished already.")
+            return keras.saving.load_model(folder / MODEL)
+        model = _compiled(recipe, max(map(len, parts.values())), preset)
+        if before is None:
+            _begin(folder, record, model, parts, recipe.training.batch_size)
+        if not (folder / BACKUP).is_file():  # also where an earlier call was stopped before its first backup
+            _begin_with(recipe, model, folder, data_dir, verbose)
+        once_per_epoch(folder / LOG)
+        record = before or record
+        if "classes" in record:
+            _say(verbose, f"Labels: {', '.join(f'{i} {name}' for i, name in enumerate(record['classes']))}")
+        _fit(folder, record, recipe, model, parts, extractor, sample_every, verbose)
+        _finish(folder, model, read_record(folder), parts)
+    _say(verbose, f"Wrote {folder}: {WEIGHTS}, {MODEL}, {SHEET}, {LOG}")
+    return model
+
+
+def _fit(folder: Path, record, recipe: Recipe, model: GAN, parts: dict, extractor, sample_every, verbose) -> None:
+    """Trains, and writes to the folder all that is written meanwhile."""
     watched = min(map(len, parts.values())) >= LEAST_IMAGES and not HealthMonitor.cannot_watch(model)
     backup = Backup(folder / BACKUP, save_freq=BACKUP_STEPS)
     sheets = SampleGrid(folder / SAMPLES, every=sample_every, **_shown(model, parts))
-    with _StopBetweenSteps(backup) as stop:
+    with StopBetweenSteps(backup) as stop:
         model.fit(
             parts,
             batch_size=recipe.training.batch_size,
             epochs=recipe.training.epochs,
             callbacks=[
-                *([_Health(folder, parts)] if watched else []),
+                *([Health(folder, parts)] if watched else []),
                 *_quality(folder, record, extractor, model, parts),
                 keras.callbacks.CSVLogger(folder / LOG, append=True),
-                *([sheets] if plot.drawable(images.shape[1:]) else []),
+                *([sheets] if plot.drawable(model.image_shape) else []),
                 backup,  # after these: an epoch is done when its row and sheet are there
                 stop,
             ],
             verbose=verbose,
         )
-    _finish(folder, model, read_record(folder), parts)
-    _say(verbose, f"Wrote {folder}: {WEIGHTS}, {MODEL}, {SHEET}, {LOG}")
-    return model
+    if (folder / SAMPLES).is_dir() and not (folder / SAMPLES / "samples.gif").exists():  # killed between the two
+        sheets.animate(recipe.training.epochs)
 
 
-def _parts_of(recipe: Recipe, data: Any, data_dir, image_shape: Sequence[int] | None) -> dict[str, np.ndarray]:
+def _parts_of(recipe: Recipe, wanted: dict, data: Any, data_dir, image_shape: Any, skip: bool) -> dict[str, np.ndarray]:
     """What the model is trained on, by the names of its parts."""
     dataset, own = recipe.dataset, data is None or str(data) == recipe.dataset.name
-    model = get_model(recipe.model)
     shape = recipe.arguments.get("image_shape")
-    wanted = {"images": Images((None, None, 3))} if list(model.shaped_by) == ["images"] else presets.build(recipe).data
     return read_parts(
         wanted,
         dataset.name if data is None else data,
@@ -175,14 +187,23 @@ def _parts_of(recipe: Recipe, data: Any, data_dir, image_shape: Sequence[int] | 
         derive=dataset.derive,
         image_shape=image_shape or (dataset.image_shape if own else None),
         folder_shape=shape if isinstance(shape, list) else None,
+        skip_unreadable=skip,
     )
+
+
+def _wanted(recipe: Recipe) -> dict[str, Any]:
+    """The parts that the recipe's model takes; images alone of whatever size."""
+    model = presets.build(recipe)
+    return {"images": Images((None, None, 3))} if list(model.data) == ["images"] else model.data
 
 
 def _of_shapes(recipe: Recipe, parts: Mapping[str, np.ndarray], given: bool) -> Recipe:
     """The recipe for a model of these data's shapes, and of as many classes as a user's own data have."""
     arguments = dict(recipe.arguments)
     for part, argument in get_model(recipe.model).shaped_by.items():
-        if part in parts and isinstance(recipe.arguments.get(argument), list):
+        if part in parts and parts[part].dtype.kind in "UOS":  # sentences: as many words as there are
+            arguments[argument] = vocabulary_of(parts[part]) if given else recipe.arguments[argument]
+        elif part in parts and isinstance(recipe.arguments.get(argument), list):
             arguments[argument] = list(parts[part].shape[1:])
         elif part in parts and given and parts[part].dtype.kind in "iu" and parts[part].size == len(parts[part]):
             arguments[argument] = int(parts[part].max()) + 1
@@ -303,98 +324,28 @@ def _quality(folder: Path, record: Mapping[str, Any], extractor: Any, model: GAN
     chosen = rows_of(parts[model.target], MONITORED)
     inputs = {name: parts[name][chosen] for name in model.conditions()}
     reference = metrics.Reference(extractor, parts[model.target][chosen], inputs=inputs)
-    return [MetricMonitor(metrics.scorer(reference, seed=MONITOR_SEED)), _KeepBest(folder)]
-
-
-class _KeepBest(keras.callbacks.Callback):
-    """Writes the weights of each epoch that is better than all before it, which the log knows, also of earlier runs."""
-
-    def __init__(self, folder: Path):
-        super().__init__()
-        self._folder = folder
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        before = [float(row[MONITOR]) for row in rows(self._folder / LOG) if int(row["epoch"]) < epoch]
-        if logs[MONITOR] < min(before, default=float("inf")):
-            weights.save_weights(self.model, self._folder / BEST, half=False)
-
-
-class _Health(HealthMonitor):
-    """Writes its alarms to the record; and a training that has diverged is an error before anything of it is kept."""
-
-    def __init__(self, folder: Path, parts: dict[str, np.ndarray]):
-        super().__init__(parts, every=HEALTH_STEPS)
-        self._folder = folder
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        super().on_train_batch_end(batch, logs)
-        self._raise_if_diverged()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        self._raise_if_diverged()
-
-    def _raise_if_diverged(self) -> None:
-        if self.alarms and self.alarms[-1][1] == "not a number":
-            raise FloatingPointError(f"The training has diverged. {self.alarms[-1][2]}")
-
-    def _alarm(self, kind: str, message: str) -> None:
-        super()._alarm(kind, message)
-        record, alarm = read_record(self._folder), {"step": self._step, "kind": kind}
-        if alarm not in record.setdefault("alarms", []):  # a resumed training can come to the same step again
-            record["alarms"].append(alarm)
-        write_record(self._folder, record)
-
-
-class _StopBetweenSteps(keras.callbacks.Callback):
-    """Ctrl-C ends a training after the step that runs, with a backup of it; a second Ctrl-C ends it at once.
-
-    An interrupt in the middle of a framework's own code can come out as another error, or be lost.
-    """
-
-    def __init__(self, backup: Backup):
-        super().__init__()
-        self._backup, self._asked = backup, False
-
-    def __enter__(self) -> _StopBetweenSteps:
-        ordinary = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        self._ours = ordinary and threading.current_thread() is threading.main_thread()
-        if self._ours:
-            signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def _ask(self, *_: object) -> None:
-        self._asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self._asked and self._backup.save():
-            raise KeyboardInterrupt
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
+    return [MetricMonitor(metrics.scorer(reference, seed=MONITOR_SEED)), KeepBest(folder)]
 
 
 # --- The folder and its record
 
 
-def _record(preset: str | Path, recipe: Recipe, parts: Mapping[str, np.ndarray], data: Any, size, extractor) -> dict:
+def _learned(dataset: Dataset, data: Any, made: Mapping[str, str], size: Sequence[int] | None) -> Dataset:
+    """What the training learns from, as it can be read again."""
+    if data is not None and str(data) != dataset.name:
+        name = str(data) if isinstance(data, (str, Path)) else "array"
+        dataset = Dataset(name=name, split=dataset.split)
+    changed = {"derive": dict(made), **({"image_shape": list(size)} if size else {})}
+    return dataset.model_copy(update=changed)
+
+
+def _record(preset: str | Path, recipe: Recipe, parts: Mapping[str, np.ndarray], dataset: Dataset, extractor) -> dict:
     """What is trained, on what and by what; `settings` is what a resumed training must have in common."""
     digest = hashlib.sha256()
     for part in parts.values():
-        digest.update(np.ascontiguousarray(part).view(np.uint8).data)
+        whole = np.array("\n".join(map(str, part))) if part.dtype.kind == "O" else np.ascontiguousarray(part)
+        digest.update(whole.tobytes() if whole.ndim == 0 else whole.view(np.uint8).data)
     most = max(map(len, parts.values()))
-    dataset = recipe.dataset
-    if data is not None and str(data) != dataset.name:
-        name = str(data) if isinstance(data, (str, Path)) else "array"
-        dataset = Dataset(name=name, split=dataset.split, derive=dataset.derive)
-    if size is not None:
-        dataset = dataset.model_copy(update={"image_shape": list(size)})
     return {
         "preset": presets.info(preset).name,
         "finished": False,
