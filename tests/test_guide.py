@@ -9,10 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import yaml
 from keras import ops
 
 import ganzoo
 from ganzoo.callbacks import Backup
+from ganzoo.zoo import recipes
 
 GUIDE = (Path(ganzoo.__file__).parent / "models" / "README.md").read_text()
 RNG = np.random.default_rng(0)
@@ -146,3 +148,19 @@ def test_a_variant_of_the_guide_before_named_parts_works_on(guide):
         np.testing.assert_array_equal(
             old.generate(4, None, 0, 2, False), new.generate(4, seed=0, batch_size=2, averaged=False)
         )
+
+
+@pytest.mark.backend_free
+def test_the_guides_recipe_has_every_key_with_its_default(tmp_path):
+    text = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)[-1]
+    (tmp_path / "mine.yaml").write_text(text)
+    recipes.read_recipe(tmp_path / "mine.yaml")
+    whole = yaml.safe_load(text)
+    for model, given in (
+        (recipes.Recipe, whole),
+        (recipes.Dataset, whole["dataset"]),
+        (recipes.Training, whole["training"]),
+    ):
+        assert set(given) == set(model.model_fields)
+        for name, field in model.model_fields.items():
+            assert field.is_required() or given[name] == field.default, name
