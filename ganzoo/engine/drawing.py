@@ -18,7 +18,7 @@ from ganzoo.engine import backend
 from ganzoo.engine.backend.scope import StepScope
 from ganzoo.engine.before import named_arguments
 from ganzoo.engine.mixin import Mixin
-from ganzoo.engine.parts import Images, input_names, pick
+from ganzoo.engine.parts import Images, Text, input_names, pick
 from ganzoo.networks.making import seed_states
 
 __all__ = ["Drawing"]
@@ -215,8 +215,15 @@ class Drawing(Mixin):
                 )
 
     def _checked(self, generator: keras.Model, name: str, values: Any) -> np.ndarray:
+        if np.size(values) == 0:
+            raise ValueError(f"`{name}` holds nothing to draw from. Received: {name}={values!r}")
         if name in self.data:
             part = self.data[name]
+            if isinstance(values, (str, bytes)) and not isinstance(part, Text):
+                raise ValueError(
+                    f"`{name}` is {type(part).__name__}, given as numbers: read files with ganzoo.data.load_folder. "
+                    f"Received: {name}={values!r:.80}"
+                )
             return part.check(np.asarray(values)[None] if part.is_single(values) else values, name, True)
         shape = tuple(next((x for x in generator.inputs if x.name == name), generator.inputs[0]).shape[1:])
         array = np.asarray(values, "float32")
