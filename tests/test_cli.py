@@ -382,3 +382,39 @@ def test_ctrl_c_stops_with_130_and_says_how_to_resume(zoo, tmp_path):
     _, errors = training.communicate(timeout=60)
     assert training.returncode == 130, errors
     assert "run the same command again" in errors.splitlines()[-1] and "Traceback" not in errors
+
+
+@pytest.mark.parametrize("command", [["generate", "dcgan-mnist", "-n", "4", "-o", "four.png"], ["export", "gan-mnist"]])
+def test_what_a_command_prints_is_its_own(command):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {"KERAS_BACKEND": keras.config.backend(), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-m", "ganzoo", *command], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith("Wrote "), done.stderr
+
+
+@pytest.mark.backend_free
+def test_errors_of_a_framework_still_come_through(capfd):
+    from ganzoo.engine import quiet
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quiet, "_in_command", True)
+        with quiet.starting():
+            for line in ("I0000 00:00 port.cc:153] a note", "E0000 00:00 driver.cc:1] an error", "plain"):
+                os.write(2, f"{line}\n".encode())
+    assert capfd.readouterr().err == "E0000 00:00 driver.cc:1] an error\nplain\n"
+
+
+@pytest.mark.backend_free
+def test_what_a_strangers_file_says_moves_no_cursor_and_has_an_end(tmp_path):
+    (tmp_path / "bad.yaml").write_text(f'model: dcgan\n"\\e[31m{"x" * 400_000}": 1\n')
+    result = run("info", str(tmp_path / "bad.yaml"))
+    assert result.exit_code == 2 and "\x1b" not in result.stderr and len(result.stderr) < 5000
+    result = run("generate", "dcgan-mnist\x1b[2J", "-o", "x.png")
+    assert result.exit_code == 2 and "\x1b" not in result.stderr
+
+
+@pytest.mark.backend_free
+def test_a_pipe_among_images_is_passed_over(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(FileNotFoundError, match="No images in"):
+        ganzoo.data.load_folder(tmp_path, 8)

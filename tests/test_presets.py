@@ -404,3 +404,15 @@ def test_load_keeps_the_ambient_precision(zoo):
 def test_the_two_lines_of_the_front_page():
     assert list(inspect.signature(ganzoo.load).parameters)[:2] == ["preset", "weights"]
     assert inspect.signature(ganzoo.load).parameters["weights"].default == "pretrained"
+
+
+def test_a_recipe_that_is_large_once_its_anchors_are_written_out_is_refused(tmp_path):
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    for text in ("\n".join(lines), "a: &a [*a]"):
+        (tmp_path / "bomb.yaml").write_text(text)
+        with pytest.raises(ValueError, match=r"bomb\.yaml is not valid YAML: it holds more than 100000 values"):
+            ganzoo.info(tmp_path / "bomb.yaml")
+    (tmp_path / "long.yaml").write_text("# " + "x" * 5_000_000)
+    with pytest.raises(ValueError, match=r"long\.yaml is not valid YAML: it is larger than 4 MB"):
+        ganzoo.info(tmp_path / "long.yaml")

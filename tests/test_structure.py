@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ganzoo"
 FRAMEWORKS = {"tensorflow", "jax", "torch"}
 ORDER = (  # each part imports only from parts further up
+    {"engine.quiet"},
     {"engine.backend", "engine.schedules", "engine.before", "engine.mixin", "zoo.registry", "zoo.transfer"},
     {"layers", "losses", "engine.optimizer", "data", "zoo.recipes"},
     {"networks", "engine.parts", "zoo.download"},

@@ -354,9 +354,10 @@ def test_a_folder_of_something_else_is_refused(zoo, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"epochs": 0}, r"`epochs` must be an integer, at least 1\. Received: epochs=0"),
+        ({"epochs": 0}, "`epochs` must be an integer, 1 to 1000000000. Received: epochs=0"),
         ({"batch_size": 2.5}, r"`batch_size`.*Received: batch_size=2\.5"),
-        ({"seed": -1}, "`seed` must be an integer, at least 0"),
+        ({"epochs": 10**23}, "`epochs` must be an integer, 1 to 1000000000"),
+        ({"seed": -1}, "`seed` must be an integer, 0 to 4294967295"),
         ({"epochs": True}, "Received: epochs=True"),
         ({"batch_size": 64}, "Not enough images"),
         ({"data": toy_images(shape=(15, 16, 1))}, "multiples of 4"),

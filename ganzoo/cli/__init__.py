@@ -20,8 +20,10 @@ import typer.core
 
 import ganzoo
 from ganzoo.cli import support
+from ganzoo.engine import quiet
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+MOST = 4000  # characters of an error
 
 
 class _Commands(typer.core.TyperGroup):
@@ -92,10 +94,11 @@ def start(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for the reader
+    quiet.begin_command()
     if backend is not None:
         support.use_backend(backend.value)
     for module in modules or []:
+        support.load_keras()
         support.import_module(module)
 
 
@@ -120,7 +123,7 @@ def list_(
         raise ValueError(f"No preset matches. All presets: {everything}. Received: {model=}, {dataset=}, {pretrained=}")
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for name, size, description in rows:
-        typer.echo(f"{name:{widths[0]}}  {size:>{widths[1]}}  {description}")
+        typer.echo(support.printable(f"{name:{widths[0]}}  {size:>{widths[1]}}  {description}"))
 
 
 @app.command(epilog="Example: [bold]ganzoo info dcgan-mnist[/bold]")
@@ -130,7 +133,7 @@ def info(
     """Show a preset's recipe, its weights and its numbers."""
     from ganzoo.zoo import presets
 
-    typer.echo(presets.info(preset))
+    typer.echo("\n".join(map(support.printable, str(presets.info(preset)).splitlines())))
 
 
 @app.command(
@@ -176,6 +179,7 @@ def generate(
         support.check_free(output, overwrite)
     if separate is not None:
         support.check_free(separate, overwrite)
+    support.load_keras()
     from ganzoo.zoo.opening import open_model
 
     seed = secrets.randbelow(2**31) if seed is None else seed
@@ -230,6 +234,7 @@ def train(
     shape = support.shape(image_shape)
     presets.read_recipe(preset)  # a wrong name or a faulty recipe is told before Keras is loaded
     output = output or Path("runs") / support.stem(preset)
+    support.load_keras()
     try:
         from ganzoo.zoo.training import train as train_
 
@@ -285,6 +290,7 @@ def evaluate(
         support.check_free(output, overwrite)
     is_file = Path(source).suffix == ".npz"
     data = data or (None if is_file else support.dataset_of(source))
+    support.load_keras()
     if protocol == "losses":
         if num_images or seeds or extractor or weights != "ema":
             raise ValueError(
@@ -331,6 +337,7 @@ def export(
     output = output or Path(support.stem(preset))
     if output.exists() and not overwrite:
         support.check_free(output, overwrite)
+    support.load_keras()
     from ganzoo.zoo.opening import open_model
 
     model = open_model(preset)
@@ -351,7 +358,7 @@ def _report(error: Any) -> int:
     if os.environ.get("GANZOO_DEBUG") == "1":
         traceback.print_exception(error)
     usage = hasattr(error, "format_message")  # what typer raises for a wrong option or argument
-    message = " ".join((error.format_message() if usage else str(error)).split())
+    message = support.printable(" ".join((error.format_message() if usage else str(error))[:MOST].split()))
     if usage and getattr(error, "ctx", None) is not None:
         message = f"{message.rstrip('.')}. Try '{error.ctx.command_path} --help'."
     kinds = {kind.__name__ for kind in type(error).__mro__}  # WeightsError by name: its module takes long to import

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
 
+def printable(line: str) -> str:
+    """A line without what would move a terminal's cursor or colours: text may come from a stranger's file."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+
+
 def use_backend(backend: str) -> None:
     """Has Keras run on a backend, before it is imported."""
     if importlib.util.find_spec(backend) is None:
@@ -25,6 +30,14 @@ def use_backend(backend: str) -> None:
             f"Received: --backend {backend}"
         )
     os.environ["KERAS_BACKEND"] = backend
+
+
+def load_keras() -> None:
+    """Imports Keras and what it runs on, without their notes."""
+    from ganzoo.engine import quiet
+
+    with quiet.starting():
+        import keras  # noqa: F401
 
 
 def import_module(name: str) -> None:

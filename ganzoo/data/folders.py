@@ -112,7 +112,8 @@ def find_images(path: Path, recursive: bool = True, first: bool = False) -> list
         visited.add(real)
         folders[:] = sorted(name for name in folders if recursive and not name.startswith((".", "__MACOSX")))
         names = (name for name in files if not name.startswith("."))
-        found += [Path(root, name) for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+        images = (Path(root, name) for name in names if name.lower().endswith(IMAGE_SUFFIXES))
+        found += [path for path in images if path.is_file()]  # no pipe, which would be waited for, no broken link
         if first and found:
             return found[:1]
     return sorted(found, key=lambda file: file.relative_to(path).as_posix())

@@ -152,7 +152,7 @@ def _verified(path: Path, weights: WeightsFile, fix: str) -> Path:
 def _file_url(url: str, weights: WeightsFile) -> str:
     parts = urlsplit(url)
     if not parts.hostname:
-        raise ValueError(f"The address names no host. {_SOURCES} Received: source={url!r}")
+        raise ValueError(f"The address names no host. {_SOURCES} Received: source={shown(url)!r}")
     if parts.path == "" or parts.path.endswith("/"):
         parts = parts._replace(path=(parts.path or "/") + quote(weights.file))
     return urlunsplit(parts)

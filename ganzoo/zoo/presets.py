@@ -115,7 +115,8 @@ def load(preset: str, weights: str | Path | None = "pretrained", **arguments: An
     images = model.generate(16, seed=0)  # uint8 (16, 28, 28, 1)
     ```
     """
-    if Path(preset).suffix == ".keras" or (Path(preset).is_dir() and str(preset) not in preset_names()):
+    saved = isinstance(preset, (str, Path)) and str(preset) not in preset_names()
+    if saved and (Path(preset).suffix == ".keras" or Path(preset).is_dir()):
         raise ValueError(
             "load takes presets; what was saved, in the folder of a training too, is loaded by "
             f"keras.saving.load_model('model.keras'). Received: preset={str(preset)!r}"

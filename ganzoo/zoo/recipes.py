@@ -27,6 +27,9 @@ if typing.TYPE_CHECKING:
 
     from ganzoo.engine.gan import GAN
 
+MAX_TEXT, MAX_VALUES = 4_000_000, 100_000  # bytes of a recipe or card, values of a recipe
+MAX_EPOCHS = 10**9
+
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 Rate = Annotated[float, pydantic.Field(ge=0, lt=1)]
 
@@ -88,7 +91,7 @@ class Schedule(_Strict):
 class Training(_Strict):
     """How a preset is trained. The model's own `compile()` defaults apply where nothing is said."""
 
-    epochs: pydantic.PositiveInt
+    epochs: Annotated[int, pydantic.Field(gt=0, le=MAX_EPOCHS)]
     batch_size: pydantic.PositiveInt
     seed: pydantic.NonNegativeInt = 0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
@@ -195,7 +198,7 @@ class Card(_Strict):
     half_precision_error: pydantic.NonNegativeFloat | None = None
     seed: pydantic.NonNegativeInt
     steps: pydantic.PositiveInt
-    epochs: pydantic.PositiveInt
+    epochs: Annotated[int, pydantic.Field(gt=0, le=MAX_EPOCHS)]
     batch_size: pydantic.PositiveInt
     backend: str
     precision: str
@@ -220,7 +223,8 @@ def read_recipe(preset: str | Path) -> Recipe:
     """
     path = recipe_path(preset)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_RecipeLoader)
+        content = yaml.load(_text(path), Loader=_RecipeLoader)
+        _check_size(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     return _validated(Recipe, content, path)
@@ -232,10 +236,32 @@ def read_card(preset: str | Path) -> Card | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        content = json.loads(_text(path))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from None
     return _validated(Card, content, path)
+
+
+def _text(path: Path) -> str:
+    """A recipe's or card's text, which is short."""
+    with path.open("rb") as file:
+        content = file.read(MAX_TEXT + 1)
+    if len(content) > MAX_TEXT:
+        raise ValueError(f"it is larger than {MAX_TEXT / 1e6:g} MB, which no recipe or card is")
+    return content.decode("utf-8")
+
+
+def _check_size(content: Any) -> None:
+    """Refuses what is small in a file and large when its anchors are written out."""
+    left, open_ = MAX_VALUES, [content]
+    while open_:
+        left -= 1
+        if left < 0:
+            raise ValueError(f"it holds more than {MAX_VALUES} values once its anchors are written out")
+        value = open_.pop()
+        open_ += (
+            [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+        )
 
 
 def config_dir() -> Path:

@@ -25,7 +25,7 @@ from ganzoo.metrics.reals import rows_of
 from ganzoo.models import get_model
 from ganzoo.zoo import presets, weights
 from ganzoo.zoo.reading import derived_of, how_read, read_parts
-from ganzoo.zoo.recipes import Dataset, Optimizer, Recipe, Training
+from ganzoo.zoo.recipes import MAX_EPOCHS, Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
     BACKUP,
     LOG,
@@ -277,9 +277,10 @@ def _effective(recipe: Recipe, epochs: int | None, batch_size: int | None, seed:
     given = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():
-        least = 0 if name == "seed" else 1
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"`{name}` must be an integer, at least {least}. Received: {name}={value!r}")
+        least, most = (1, MAX_EPOCHS) if name == "epochs" else (1, 2**31) if name == "batch_size" else (0, 2**32 - 1)
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
+            raise ValueError(f"`{name}` must be an integer, {least} to {most}. Received: {name}={value!r}")
+    given = {name: int(value) for name, value in given.items()}
     return recipe.model_copy(update={"training": recipe.training.model_copy(update=given)})
 
 

@@ -19,6 +19,8 @@ import contextlib
 
 import keras
 
+from ganzoo.engine.quiet import starting
+
 BACKEND = keras.config.backend()
 
 if BACKEND == "tensorflow":
@@ -61,7 +63,8 @@ def import_tensorflow():
         ImportError: TensorFlow is not installed.
     """
     try:
-        import tensorflow
+        with starting():
+            import tensorflow
     except ImportError as error:
         raise ImportError("This needs TensorFlow, which is not installed: `pip install tensorflow`.") from error
     if BACKEND != "tensorflow":
