@@ -118,3 +118,21 @@ def test_very_many_weights_are_named(monkeypatch):
     monkeypatch.setattr(ganzoo.engine.advice, "MANY", 1000)
     with pytest.warns(UserWarning, match=r"generator has 0 million weights.*smaller `width`"):
         ganzoo.DCGAN(generator=generator(), discriminator=critic()).compile()
+
+
+def test_numpy_numbers_are_numbers(tmp_path):
+    number = np.int64
+    model = ganzoo.WGANGP(
+        image_shape=(number(16), number(16), number(1)),
+        latent_dim=np.int32(4),
+        width=number(4),
+        penalty_weight=np.float32(10),
+        discriminator_steps=number(1),
+        seed=number(0),
+    )
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), "uint8")
+    model.fit(images, batch_size=number(4), epochs=number(1), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.generate(number(2), seed=number(0)), model.generate(2, seed=0))
+    assert all(type(value) in (int, float, tuple, type(None)) for value in model.arguments.values())

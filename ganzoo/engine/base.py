@@ -20,7 +20,15 @@ from ganzoo.engine.optimizer import PlayerOptimizers, deserialize, serialize
 from ganzoo.engine.parts import Part, default_data
 from ganzoo.engine.resuming import OneTraining, resume
 from ganzoo.engine.saving import Saving, refuse_hdf5
-from ganzoo.networks.making import Network, build, copy_of, fix_seeds, policy, refuse_activity_regularizers
+from ganzoo.networks.making import (
+    Network,
+    build,
+    copy_of,
+    fix_seeds,
+    policy,
+    refuse_activity_regularizers,
+    take_numpy_numbers,
+)
 
 __all__ = ["BaseGAN"]
 
@@ -96,6 +104,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        take_numpy_numbers(cls)
         adapt(cls)
 
     def make_network(self, build_network: Callable[[], keras.Model], role: str, average: bool = False) -> keras.Model:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 from collections.abc import Callable
 from typing import TypeAlias
 
 import keras
+import numpy as np
 from keras import ops
 
 from ganzoo.engine import backend
 
-__all__ = ["Network", "build", "copy_of", "fix_seeds", "policy", "refuse_activity_regularizers", "seed_states"]
+__all__ = [
+    "Network",
+    "build",
+    "copy_of",
+    "fix_seeds",
+    "policy",
+    "refuse_activity_regularizers",
+    "seed_states",
+    "take_numpy_numbers",
+]
 
 Network: TypeAlias = keras.Model | Callable[[], keras.Model]
 
@@ -82,6 +94,26 @@ def fix_seeds(network: keras.Model) -> None:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None and getattr(generator, "_initial_seed", 0) is None:
             generator._initial_seed = int(ops.convert_to_numpy(generator.state)[0])
+
+
+def take_numpy_numbers(cls: type) -> None:
+    """Lets a constructor be given NumPy's numbers, which Keras' layers and JSON refuse, for Python's."""
+    construct = vars(cls).get("__init__")
+    if construct is None:
+        return
+
+    @functools.wraps(construct)
+    def __init__(self, *args, **kwargs):
+        construct(self, *map(_plain, args), **{name: _plain(value) for name, value in kwargs.items()})
+
+    __init__.__signature__ = inspect.signature(construct)  # type: ignore[attr-defined]  # which Keras asks for
+    cls.__init__ = __init__  # type: ignore[misc]
+
+
+def _plain(value):
+    if isinstance(value, (np.integer, np.floating, np.bool_)):
+        return value.item()
+    return type(value)(map(_plain, value)) if type(value) in (tuple, list) else value
 
 
 def _in_float32(network: keras.Model) -> keras.Model:

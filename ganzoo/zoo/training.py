@@ -275,13 +275,14 @@ def _optimizer(player: str, chosen: Optimizer) -> keras.optimizers.Optimizer:
 def _effective(recipe: Recipe, epochs: int | None, batch_size: int | None, seed: int | None) -> Recipe:
     """The recipe with the caller's values in place of its own, checked like a recipe."""
     given = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-    given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():
         least, most = (1, MAX_EPOCHS) if name == "epochs" else (1, 2**31) if name == "batch_size" else (0, 2**32 - 1)
+        if value is None:
+            continue
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
             raise ValueError(f"`{name}` must be an integer, {least} to {most}. Received: {name}={value!r}")
-    given = {name: int(value) for name, value in given.items()}
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update=given)})
+    whole = {name: int(value) for name, value in given.items() if value is not None}
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=whole)})
 
 
 def _compiled(recipe: Recipe, num_images: int, preset: str | Path) -> GAN:
