@@ -214,7 +214,7 @@ def report(args: argparse.Namespace, contestants: list[Contestant]) -> dict:
     base, rival = by_name[BASE], by_name.get(RIVAL)
     best = max((c for c in contestants if c.name.startswith("ganzoo")), key=lambda c: statistics.median(c.rates))
     versions = {"python": platform.python_version()}
-    for package in ("ganzoo", "keras", "numpy", *BACKENDS):
+    for package in ("keras-ganzoo", "keras", "numpy", *BACKENDS):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {

@@ -694,4 +694,4 @@ def test_a_hub_that_cannot_be_reached_is_a_readable_error(hub, monkeypatch):
 
 def test_hf_addresses_without_huggingface_hub(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    assert "pip install 'ganzoo[hub]'" in failure("hf://owner/toy")
+    assert "pip install 'keras-ganzoo[hub]'" in failure("hf://owner/toy")

@@ -37,8 +37,11 @@ for name in ganzoo.list_presets(pretrained=True):
 def test_the_wheel_holds_all_it_needs_to_draw_offline(tmp_path):
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT]
     subprocess.run(command, check=True, cwd=tmp_path)
-    (wheel,) = tmp_path.glob("ganzoo-*.whl")
+    (wheel,) = tmp_path.glob("keras_ganzoo-*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "wheel")
+    (about,) = (tmp_path / "wheel").glob("keras_ganzoo-*.dist-info/METADATA")
+    asked = re.findall(r"^Requires-Dist: ([\w.-]+)", about.read_text(), re.MULTILINE)
+    assert "keras" in asked and "ganzoo" not in asked, "on the package index that is another's"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "wheel"), "GANZOO_HOME": str(tmp_path / "home")}
     result = subprocess.run(
         [sys.executable, "-c", OFFLINE], env=environment, cwd=tmp_path, capture_output=True, text=True

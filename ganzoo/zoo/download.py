@@ -256,7 +256,7 @@ def _from_hub(weights: WeightsFile, place: tuple[str, str | None, str], part: Pa
         import huggingface_hub as hub
         from huggingface_hub.errors import EntryNotFoundError
     except ImportError:
-        fix = "Install it: pip install 'ganzoo[hub]'."
+        fix = "Install it: pip install 'keras-ganzoo[hub]'."
         raise WeightsError(f"hf:// addresses need huggingface_hub. {fix} Received: source={shown!r}") from None
     folder = part.with_name(part.name + ".hub")
     try:
