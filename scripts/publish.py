@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--measure", metavar="PRESET", help="measure a preset that is published already")
     parser.add_argument("--readme", action="store_true", help="write the table of the README and nothing else")
     parser.add_argument("--data-dir", help="folder with the data set's original files, where it cannot be downloaded")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if not (arguments.preset or arguments.measure or arguments.readme):
         parser.error("name the folder of a training and its preset, or --measure PRESET, or --readme")
 
