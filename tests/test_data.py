@@ -957,3 +957,78 @@ def test_toys_refuse_impossible_numbers(options):
 def test_toys_refuse_an_impossible_number_of_modes(modes):
     with pytest.raises(ValueError, match="`modes` must be a positive integer"):
         data.gaussian_ring(5, modes=modes)
+
+
+# --- Bits, proportions, pages
+
+
+def write_16_bits(path, values):
+    Image.fromarray(np.asarray(values, "uint16")).save(path)
+
+
+def test_a5_twelve_bits_in_sixteen_are_noticed_and_can_be_said(tmp_path):
+    ramp = np.linspace(0, 4095, 64).reshape(8, 8)
+    for i in range(3):
+        write_16_bits(tmp_path / f"{i}.png", ramp)
+    with pytest.warns(
+        UserWarning, match=r"3 files of 16 bits hold no value above 4095.*max_value=4095 \(--max-value\)"
+    ):
+        dark = data.load_folder(tmp_path, 8, "L")
+    assert dark.max() == 16
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        images = data.load_folder(tmp_path, 8, "L", max_value=4095)
+        write_16_bits(tmp_path / "0.png", ramp * 16)
+        assert data.load_folder(tmp_path, 8, "L").max() == 255  # one of them reaches white: these are 16 bits
+    np.testing.assert_array_equal(images[0, ..., 0], np.rint(np.floor(ramp) * 255 / 4095))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "max_value", "expected"),
+    [
+        (np.array([[0, 0.5], [1, 2]], "float32"), 1.0, [[0, 128], [255, 255]]),
+        (np.array([[0, 100_000], [200_000, 50_000]], "int32"), 200_000, [[0, 128], [255, 64]]),
+        (np.array([[-5, 0], [10, 20]], "int32"), 20, [[0, 0], [128, 255]]),
+    ],
+)
+def test_floats_and_32_bits_need_the_value_of_white(tmp_path, pixels, max_value, expected):
+    Image.fromarray(pixels).save(tmp_path / "a.tiff")
+    with pytest.raises(ValueError, match=r"which of these is white is not known: say max_value="):
+        data.load_folder(tmp_path, 2, "L")
+    images = data.load_folder(tmp_path, 2, "L", max_value=max_value)
+    assert images[0, ..., 0].tolist() == expected
+
+
+def test_a6_pages_are_noticed_and_can_all_be_read(tmp_path):
+    frames = [Image.fromarray(np.full((8, 8), value, "uint8")) for value in (10, 20, 30)]
+    for folder, name in (("a", "stack.tiff"), ("b", "animation.gif")):
+        (tmp_path / folder).mkdir()
+        frames[0].save(tmp_path / folder / name, save_all=True, append_images=frames[1:])
+    Image.fromarray(np.full((8, 8), 40, "uint8")).save(tmp_path / "b" / "single.png")
+    with pytest.warns(UserWarning, match=r"2 files have several pages, of which the first was read: say pages='all'"):
+        first = data.load_folder(tmp_path, 8, "L")
+    assert first[:, 0, 0, 0].tolist() == [10, 10, 40]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        images, labels, _ = data.load_class_folders(tmp_path, 8, "L", pages="all")
+        assert data.load_folder(tmp_path, 8, "L", pages="all")[:, 0, 0, 0].tolist() == [10, 20, 30, 10, 20, 30, 40]
+    assert images[:, 0, 0, 0].tolist() == [10, 20, 30, 10, 20, 30, 40] and labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+def test_images_keep_their_proportions_as_asked(tmp_path):
+    wide = np.zeros((4, 8, 3), "uint8")
+    wide[:, 2:6], wide[:, :2], wide[:, 6:] = 100, 50, 200
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    crop, pad, stretch = (
+        data.load_folder(tmp_path, size, fit=fit)[0, ..., 0]
+        for fit, size in (("crop", 4), ("pad", 8), ("stretch", (4, 8)))
+    )
+    assert (crop == 100).all() and (pad[2:6] == wide[..., 0]).all() and not pad[:2].any() and not pad[6:].any()
+    assert (stretch == wide[..., 0]).all()
+    (tmp_path / "pairs").mkdir()
+    Image.fromarray(np.concatenate([wide, wide], axis=1)).save(tmp_path / "pairs" / "a.png")
+    left, right = data.load_pairs(tmp_path / "pairs", 8, fit="pad")
+    assert (left[0, 2:6, :, 0] == wide[..., 0]).all() and (right == left).all()
+    for wrong in ({"fit": "zoom"}, {"max_value": 0}, {"max_value": "white"}, {"pages": 2}):
+        with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` is"):
+            data.load_folder(tmp_path, 8, **wrong)

@@ -51,7 +51,7 @@ def save(folder, name, image):
 
 
 def parts_of(recipe, data):
-    return training._parts_of(recipe, training._wanted(recipe), data, None, None, False)
+    return training._parts_of(recipe, training._wanted(recipe), data, None, None, {})
 
 
 @pytest.fixture
@@ -319,6 +319,27 @@ def test_pairs_beside_each_other_are_pairs_also_where_a_source_would_be_derived(
         assert said in capsys.readouterr().out and model.data["source"].shape == shape
         measured = ganzoo.metrics.evaluate(tmp_path / f"run-{name}", protocol="paired")
         assert np.isfinite([each["value"] for each in measured]).all()
+
+
+def test_how_files_are_read_is_kept_with_the_training(zoo, tmp_path):
+    files, folder = tmp_path / "files", tmp_path / "run"
+    for name in ("notes", "more notes"):  # without images
+        (files / name).mkdir(parents=True)
+    for index in range(6):
+        Image.fromarray(RNG.integers(0, 4096, (64, 40), "uint16")).save(files / f"{index}.png")
+    command = ["train", "pix2pix-toy", "--data", str(files), "--image-shape", "64x64x3", "-o", str(folder)]
+    done = CliRunner().invoke(cli.app, [*command, "--fit", "pad", "--max-value", "4095"])
+    assert done.exit_code == 0, done.output
+    assert records.read_record(folder)["dataset"]["reading"] == {"fit": "pad", "max_value": 4095}
+    (measured, *_) = ganzoo.metrics.evaluate(folder, protocol="paired")
+    images = ganzoo.data.load_folder(files, 64, fit="pad", max_value=4095)
+    pairs = {"source": ganzoo.data.grey(images), "target": images}
+    (same, *_) = ganzoo.metrics.evaluate(folder, pairs, protocol="paired")
+    assert measured["value"] == pytest.approx(same["value"])
+    with pytest.raises(ValueError, match="`fit` is one of crop, pad, stretch"):
+        ganzoo.train("pix2pix-toy", tmp_path / "other", data=files, reading={"fit": "zoom"}, verbose=0)
+    with pytest.raises(ValueError, match="not read with 'sharpen'"):
+        ganzoo.train("pix2pix-toy", tmp_path / "other", data=files, reading={"sharpen": 1}, verbose=0)
 
 
 def test_which_folder_became_which_part_is_said(zoo, tmp_path, capsys):

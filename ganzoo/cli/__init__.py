@@ -220,6 +220,16 @@ def train(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out files that cannot be read, and name them.")
     ] = False,
+    fit: Annotated[
+        str | None,
+        typer.Option(help="Images of other proportions: crop (the middle), pad or stretch. Default: crop."),
+    ] = None,
+    max_value: Annotated[
+        float | None, typer.Option(help="The value of white in files of more than 8 bits, e.g. 4095 for 12 bits.")
+    ] = None,
+    pages: Annotated[
+        str | None, typer.Option(help="Of files with several, as animations: first, or all. Default: first.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
@@ -234,12 +244,14 @@ def train(
     shape = support.shape(image_shape)
     presets.read_recipe(preset)  # a wrong name or a faulty recipe is told before Keras is loaded
     output = output or Path("runs") / support.stem(preset)
+    options = {"skip_unreadable": skip_unreadable or None, "fit": fit, "max_value": max_value, "pages": pages}
+    reading = {name: value for name, value in options.items() if value is not None}
     support.load_keras()
     try:
         from ganzoo.zoo.training import train as train_
 
         train_(
-            preset, output, data=data, data_dir=data_dir, image_shape=shape, skip_unreadable=skip_unreadable,
+            preset, output, data=data, data_dir=data_dir, image_shape=shape, reading=reading or None,
             epochs=epochs, batch_size=batch_size, seed=seed, sample_every=sample_every, resume=not overwrite,
         )  # fmt: skip
     except KeyboardInterrupt:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import dataclasses
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +14,14 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ganzoo.data.preprocessing import channels_of, parse_size, resize_and_crop
+from ganzoo.data.preprocessing import channels_of, check_reading, parse_size, resize_and_crop
 from ganzoo.data.progress import progress
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = [
+    "Reading",
     "check_limit",
     "existing_folder",
     "find_images",
@@ -34,6 +37,7 @@ IMAGE_SUFFIXES = (
     *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 MAX_NAMED = 10  # files that an error names
+DARK = 2**14  # in 16 bits: where no file reaches it, they hold fewer
 
 
 class ImageFile(Protocol):
@@ -50,6 +54,9 @@ def load_folder(
     recursive: bool = True,
     limit: int | None = None,
     skip_unreadable: bool = False,
+    fit: str = "crop",
+    max_value: float | None = None,
+    pages: str = "first",
 ) -> np.ndarray:
     """All images of a folder, of whatever sizes and formats, resized and cropped to one size (`resize_and_crop`).
 
@@ -60,13 +67,20 @@ def load_folder(
         recursive: read subfolders too.
         limit: read only the first so many.
         skip_unreadable: leave out, with a warning that names them, files that cannot be read.
+        fit: "crop", "pad" or "stretch" images of other proportions (see `resize_and_crop`).
+        max_value: the value of white in files of more than 8 bits (see `resize_and_crop`).
+        pages: of files with several, as animations and TIFF stacks: "first", or "all", an image of each.
 
     Returns:
         uint8 (n, height, width, channels), in the order of the paths below `path`.
 
     Raises:
         FileNotFoundError: no such folder, or no images in it.
-        ValueError: files that cannot be read (all are named), or a wrong `image_size`, `mode` or `limit`.
+        ValueError: files that cannot be read (all are named), or a wrong argument.
+
+    Warns:
+        UserWarning: files with several pages of which the first was read; files of 16 bits in which no value comes near
+            65535, so that all images are dark (12 bits in 16, as cameras and medical devices write them).
 
     Example:
         >>> load_folder("photos", image_size=64).shape     # doctest: +SKIP
@@ -78,8 +92,75 @@ def load_folder(
     files = find_images(path, recursive)[:limit]
     if not files:
         raise no_images(path, recursive)
-    convert = functools.partial(resize_and_crop, image_size=size, mode=mode)
-    return read_images(files, (*size, channels), convert, path, skip_unreadable)[0]
+    convert = Reading(size, mode, fit=fit, max_value=max_value, pages=pages)
+    images, _ = read_images(convert.pages_of(files), (*size, channels), convert, path, skip_unreadable)
+    convert.warn(path)
+    return images
+
+
+class Reading:
+    """How a picture becomes an image, and what was seen on the way.
+
+    Args:
+        size, mode, nearest, fit, max_value: see `resize_and_crop`.
+        pages: see `load_folder`.
+    """
+
+    def __init__(self, size, mode: str, nearest: bool = False, fit="crop", max_value=None, pages: str = "first"):
+        check_reading(fit=fit, max_value=max_value, pages=pages)
+        self._options = {"image_size": size, "mode": mode, "nearest": nearest, "fit": fit, "max_value": max_value}
+        self._pages, self._lock = pages, threading.Lock()
+        self._deep, self._highest, self._paged = 0, 0, 0
+
+    def __call__(self, image: Image.Image) -> np.ndarray:
+        several = self._pages == "first" and getattr(image, "n_frames", 1) > 1
+        deep = image.mode.startswith("I") and self._options["max_value"] is None
+        highest = int(np.asarray(image).max()) if deep else 0
+        with self._lock:
+            self._paged += several
+            self._deep, self._highest = self._deep + deep, max(self._highest, highest)
+        return resize_and_crop(image, **self._options)
+
+    def pages_of(self, files: Sequence[Path]) -> Sequence[ImageFile]:
+        """The files, or every page of them, as it was asked for."""
+        return files if self._pages == "first" else [page for file in files for page in _pages_of(file)]
+
+    def warn(self, source: Path, stacklevel: int = 3) -> None:
+        """Says what the images may not be meant to be."""
+        if self._paged:
+            warnings.warn(
+                f"{self._paged} files have several pages, of which the first was read: say pages='all' (--pages all) "
+                f"for an image of each. Received: path={str(source)!r}",
+                stacklevel=stacklevel,
+            )
+        if self._deep and self._highest < DARK:
+            bits = max(self._highest, 1).bit_length()
+            warnings.warn(
+                f"{self._deep} files of 16 bits hold no value above {self._highest}, so that their images are nearly "
+                f"black: if white is {2**bits - 1} ({bits} bits), say max_value={2**bits - 1} (--max-value). "
+                f"Received: path={str(source)!r}",
+                stacklevel=stacklevel,
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Page:
+    file: Path
+    number: int
+
+    def open(self, mode: str, /) -> IO[bytes]:
+        return self.file.open(mode)
+
+    def __str__(self) -> str:
+        return f"{self.file} (page {self.number + 1})" if self.number else str(self.file)
+
+
+def _pages_of(file: Path) -> list[_Page]:
+    from PIL import Image
+
+    with contextlib.suppress(Exception), Image.open(file) as image:  # what cannot be read is reported where it is read
+        return [_Page(file, number) for number in range(getattr(image, "n_frames", 1))]
+    return [_Page(file, 0)]
 
 
 def check_limit(limit: int | None) -> None:
@@ -180,6 +261,8 @@ def _read_into(
     def read(index: int) -> None:
         try:
             with files[index].open("rb") as file, Image.open(file) as image:
+                if number := getattr(files[index], "number", 0):
+                    image.seek(number)
                 images[index] = convert(image)
         except Exception as error:  # Pillow's readers raise all sorts on damaged files
             unreadable[index] = error

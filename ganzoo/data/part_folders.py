@@ -12,6 +12,7 @@ import numpy as np
 
 from ganzoo.data.archives import SPLITS
 from ganzoo.data.folders import (
+    Reading,
     check_limit,
     existing_folder,
     find_images,
@@ -36,6 +37,7 @@ def load_class_folders(
     *,
     limit: int | None = None,
     skip_unreadable: bool = False,
+    **reading,
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Images and their classes from a folder that holds one folder per class.
 
@@ -45,6 +47,7 @@ def load_class_folders(
         mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
         limit: read only the first so many of each class.
         skip_unreadable: leave out, with a warning that names them, files that cannot be read.
+        **reading: `fit`, `max_value` and `pages` of `load_folder`.
 
     Returns:
         Images uint8 (n, height, width, channels), class by class; labels int64 (n,), from 0 in the order of the
@@ -63,13 +66,14 @@ def load_class_folders(
     check_limit(limit)
     path = existing_folder(path)
     folders = class_folders(path)
-    files = [find_images(folder)[:limit] for folder in folders]
+    convert = Reading(parse_size(image_size), mode, **reading)
+    files = [convert.pages_of(find_images(folder)[:limit]) for folder in folders]
     if empty := [folder.name for folder, found in zip(folders, files) if not found]:
         raise ValueError(
             f"Classes without images: {named_together(empty, ', ')}. Fill or remove their folders. "
             f"Received: path={str(path)!r}"
         )
-    images, was_read = _read(list(itertools.chain(*files)), image_size, mode, path, skip_unreadable)
+    images, was_read = _read(list(itertools.chain(*files)), image_size, mode, path, skip_unreadable, convert)
     labels = np.repeat(np.arange(len(files)), [len(found) for found in files]).astype(np.int64)
     return images, labels[was_read], [folder.name for folder in folders]
 
@@ -96,10 +100,12 @@ def _subfolders(path: Path) -> list[Path]:
     return sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__MACOSX")))
 
 
-def _read(files, image_size: Size, mode: str, source: Path, skip_unreadable: bool) -> tuple[np.ndarray, np.ndarray]:
-    size, channels = parse_size(image_size), channels_of(mode)
-    convert = functools.partial(resize_and_crop, image_size=size, mode=mode)
-    return read_images(files, (*size, channels), convert, source, skip_unreadable, stacklevel=4)
+def _read(files, image_size: Size, mode: str, source: Path, skip: bool, convert: Reading) -> tuple:
+    """Images, and which files were read."""
+    shape = (*parse_size(image_size), channels_of(mode))
+    images, was_read = read_images(files, shape, convert, source, skip, stacklevel=4)
+    convert.warn(source, stacklevel=4)
+    return images, was_read
 
 
 def load_domains(
@@ -109,6 +115,7 @@ def load_domains(
     *,
     limit: int | None = None,
     skip_unreadable: bool = False,
+    **reading,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images of two domains that are no pairs, from the two subfolders of a folder.
 
@@ -118,6 +125,7 @@ def load_domains(
         mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
         limit: read only the first so many of each domain.
         skip_unreadable: leave out, with a warning that names them, files that cannot be read.
+        **reading: `fit`, `max_value` and `pages` of `load_folder`.
 
     Returns:
         Two arrays uint8 (n, height, width, channels), whose n may differ.
@@ -137,9 +145,12 @@ def load_domains(
             "Two domains are two subfolders of images: for others, use ganzoo.data.load_folder for each. "
             f"Received: path={str(path)!r} with {_told(domains, path)}"
         )
-    first, _ = _read(find_images(domains[0])[:limit], image_size, mode, domains[0], skip_unreadable)
-    second, _ = _read(find_images(domains[1])[:limit], image_size, mode, domains[1], skip_unreadable)
-    return first, second
+    found = []
+    for folder in domains:
+        convert = Reading(parse_size(image_size), mode, **reading)
+        files = convert.pages_of(find_images(folder)[:limit])
+        found.append(_read(files, image_size, mode, folder, skip_unreadable, convert)[0])
+    return found[0], found[1]
 
 
 def _told(folders: list[Path], path: Path) -> str:
@@ -156,6 +167,8 @@ def load_pairs(
     nearest: tuple[bool, bool] = (False, False),
     limit: int | None = None,
     skip_unreadable: bool = False,
+    fit: str = "crop",
+    max_value: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images in pairs: from two folders with equal file names, or from images side by side in one file.
 
@@ -170,6 +183,7 @@ def load_pairs(
             colours.
         limit: read only the first so many pairs.
         skip_unreadable: leave out, with a warning that names them, pairs of which a file cannot be read.
+        fit, max_value: see `load_folder`; each image is brought to `image_size` in the same way.
 
     Returns:
         Two arrays uint8 (n, height, width, channels), pair by pair, in the order of the file names.
@@ -188,15 +202,16 @@ def load_pairs(
     folders = _pair_folders(existing_folder(path), None if other is None else existing_folder(other))
     if len(folders) == 1:
         files = find_images(folders[0])[:limit]
-        cut = functools.partial(halves, size=size, mode=mode, nearest=nearest)
+        cut = functools.partial(halves, size=size, mode=mode, nearest=nearest, fit=fit, max_value=max_value)
         images = read_images(files, (2, *size, channels), cut, folders[0], skip_unreadable)[0]
         return images[:, 0].copy(), images[:, 1].copy()
     matched = [files[:limit] for files in _matched(*folders)]
     _require_same_proportions(*matched)
     sides = []
     for folder, files, is_map in zip(folders, matched, nearest):
-        convert = functools.partial(resize_and_crop, image_size=size, mode=mode, nearest=is_map)
+        convert = Reading(size, mode, is_map, fit, max_value)
         sides.append(read_images(files, (*size, channels), convert, folder, skip_unreadable))
+        convert.warn(folder)
     (first, first_read), (second, second_read) = sides
     return first[second_read[first_read]], second[first_read[second_read]]
 
@@ -268,10 +283,11 @@ def size_of(file: Path) -> tuple[int, int] | None:
         return None
 
 
-def halves(image: Image.Image, size: Size, mode: str, nearest: tuple[bool, bool]) -> np.ndarray:
+def halves(image: Image.Image, size: Size, mode: str, nearest: tuple[bool, bool], fit="crop", max_value=None):
     """The left and the right half of an image, each at a size: uint8 (2, height, width, channels)."""
-    whole = resize_and_crop(image, None, mode)
+    whole = resize_and_crop(image, None, mode, max_value=max_value)
     if whole.shape[1] % 2:
         raise ValueError(f"its width is odd, {whole.shape[1]}, so it has no halves")
     sides = np.split(whole, 2, axis=1)
-    return np.stack([resize_and_crop(side, size, mode, nearest=is_map) for side, is_map in zip(sides, nearest)])
+    fitted = [resize_and_crop(side, size, mode, nearest=is_map, fit=fit) for side, is_map in zip(sides, nearest)]
+    return np.stack(fitted)

@@ -296,11 +296,13 @@ def resize_and_crop(
     mode: str | None = None,
     *,
     nearest: bool = False,
+    fit: str = "crop",
+    max_value: float | None = None,
 ) -> np.ndarray:
     """One image at a given size: its middle, in the target's proportions, resized by a Lanczos filter.
 
     The filter widens as the image shrinks (antialiasing), so that fine texture becomes grey and not noise. Of a Pillow
-    image, the orientation in its EXIF data is honoured, and 16 bits are reduced to 8.
+    image, the orientation in its EXIF data is honoured, and 16 or 32 bits are reduced to 8.
 
     In "L" and "RGB", transparency is put on white. "RGBA" keeps it as a fourth channel, from 0 (nothing is seen) to
     255; what has none is opaque. The colours are as they are stored, not multiplied by it (straight alpha); a resized
@@ -312,12 +314,16 @@ def resize_and_crop(
         mode: "L" for grey, "RGB" for colour, "RGBA" for colour and transparency; None keeps an array's channels, and of
             a Pillow image whether it is grey. An array of 4 channels is taken for RGBA where a mode is given.
         nearest: take the nearest pixel instead of filtering. No colour appears that was not there: for label maps.
+        fit: "crop" takes the middle; "pad" keeps all of the image, black beside it (in "RGBA" nothing); "stretch" keeps
+            all of it and changes its proportions.
+        max_value: the value of white in a Pillow image of more than 8 bits; 65535 by default, 4095 for 12 bits in
+            16-bit files. Needed for floats, and for integers beyond 65535. What is beyond is white.
 
     Returns:
         uint8 (height, width, channels).
 
     Raises:
-        ValueError: pixels that are not 8 or 16 bits deep, a wrong `image_size` or `mode`.
+        ValueError: pixels whose range is not known, a wrong `image_size`, `mode`, `fit` or `max_value`.
 
     Example:
         >>> resize_and_crop(np.zeros((40, 60, 3), "uint8"), (32, 32), mode="L").shape
@@ -325,9 +331,10 @@ def resize_and_crop(
     """
     from PIL import Image
 
+    check_reading(fit=fit, max_value=max_value)
     if isinstance(image, Image.Image):
-        image, mode = _flatten(image, mode), None
-        picture = image if image_size is None else _fit(image, parse_size(image_size), nearest)
+        image, mode = _flatten(image, mode, max_value), None
+        picture = image if image_size is None else _fit(image, parse_size(image_size), nearest, fit)
         pixels = np.asarray(picture)
         return pixels[..., None] if pixels.ndim == 2 else pixels
     if image.dtype != np.uint8 or image.ndim != 3:
@@ -337,41 +344,69 @@ def resize_and_crop(
         )
     if image.shape[2] in (1, 3) or (image.shape[2] == 4 and mode is not None):
         picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-        return resize_and_crop(picture, image_size, mode, nearest=nearest)
+        return resize_and_crop(picture, image_size, mode, nearest=nearest, fit=fit)
     if mode is not None:
         raise ValueError(f"Only 1, 3 or 4 channels can be converted. Received: shape={image.shape}, mode={mode!r}")
     # Other channels (masks, planes of any sort) are not colours to mix: each is a picture of its own.
-    planes = [resize_and_crop(image[..., i : i + 1], image_size, nearest=nearest) for i in range(image.shape[2])]
+    each = (image[..., i : i + 1] for i in range(image.shape[2]))
+    planes = [resize_and_crop(plane, image_size, nearest=nearest, fit=fit) for plane in each]
     return np.concatenate(planes, axis=-1)
 
 
-def _fit(image: Image.Image, size: tuple[int, int], nearest: bool) -> Image.Image:
+def check_reading(
+    fit: str = "crop", max_value: float | None = None, pages: str = "first", skip_unreadable: bool = False
+) -> None:
+    """Refuses ways to read files that there are not."""
+    for name, value, known in (("fit", fit, ("crop", "pad", "stretch")), ("pages", pages, ("first", "all"))):
+        if value not in known:
+            raise ValueError(f"`{name}` is one of {', '.join(known)}. Received: {name}={value!r}")
+    number = isinstance(max_value, (int, float, np.number)) and not isinstance(max_value, bool)
+    if max_value is not None and not (number and 0 < max_value < np.inf):
+        raise ValueError(f"`max_value` is the value of white, a positive number. Received: max_value={max_value!r}")
+
+
+def _fit(image: Image.Image, size: tuple[int, int], nearest: bool, fit: str) -> Image.Image:
     from PIL import Image, ImageOps
 
-    height, width = size
+    wanted = (size[1], size[0])
+    if image.size == wanted:
+        return image
     how = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS
-    return image if image.size == (width, height) else ImageOps.fit(image, (width, height), how)
+    if fit == "crop":
+        return ImageOps.fit(image, wanted, how)
+    return image.resize(wanted, how) if fit == "stretch" else ImageOps.pad(image, wanted, how, color=0)
 
 
-def _flatten(image: Image.Image, mode: str | None) -> Image.Image:
+def _flatten(image: Image.Image, mode: str | None, max_value: float | None = None) -> Image.Image:
     """A picture in "L", "RGB" or "RGBA", the right way up."""
     from PIL import Image, ImageOps
 
     image = ImageOps.exif_transpose(image)
     if mode is None:
-        mode = "L" if image.mode in ("1", "L", "LA") or image.mode.startswith("I") else "RGB"
+        mode = "L" if image.mode in ("1", "L", "LA") or is_deep(image) else "RGB"
     channels_of(mode)
-    if image.mode.startswith("I"):  # Pillow itself would clip 16 bits to 255, which turns most of a picture white
-        pixels = np.asarray(image)
-        if pixels.min() < 0 or pixels.max() > 65535:
-            raise ValueError("The image's pixels are deeper than 16 bits. Received: an image of mode 'I'")
-        return Image.fromarray(np.rint(pixels / 257).astype(np.uint8)).convert(mode)
-    if image.mode == "F":
-        raise ValueError("The image's pixels are floats, whose range is not known. Received: an image of mode 'F'")
+    if is_deep(image):  # Pillow itself would clip 16 bits to 255, which turns most of a picture white
+        return Image.fromarray(_eight_bits(np.asarray(image), max_value)).convert(mode)
     if mode != "RGBA" and image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image if image.mode == mode else image.convert(mode)
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether a Pillow image has more than 8 bits: 16 ("I;16", "I;16B"), 32 ("I"), or floats ("F")."""
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def _eight_bits(pixels: np.ndarray, max_value: float | None) -> np.ndarray:
+    low, high = float(pixels.min()), float(pixels.max())
+    if max_value is None and (pixels.dtype.kind == "f" or low < 0 or high > 65535):
+        raise ValueError(
+            f"The image's pixels run from {low:g} to {high:g}, and which of these is white is not known: say max_value="
+        )
+    white = 65535.0 if max_value is None else float(max_value)
+    scaled = np.nan_to_num(pixels.astype("float64") * (255.0 / white), nan=0.0)
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
 def channels_of(mode: str) -> int:

@@ -170,7 +170,7 @@ def _check_record(record: dict[str, Any], preset: str, recipe: Recipe, folder: P
         raise ValueError(f"The training in {folder} is not finished: run `ganzoo train` again to resume it.")
     if record["preset"] != preset:
         raise ValueError(f"The folder holds a training of {record['preset']!r}. Received: preset={preset!r}")
-    if record["dataset"] != recipe.dataset.model_dump():
+    if recipes.Dataset(**record["dataset"]) != recipe.dataset:
         raise ValueError(f"The training in {folder} is on other data than the recipe's: {record['dataset']['name']!r}.")
     trained = {key: value for key, value in record["settings"].items() if key != "data"}
     if changes := differences(normal(trained), normal(settings(recipe))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 from ganzoo import data
 from ganzoo.data.folders import find_images
 from ganzoo.data.part_folders import size_of
+from ganzoo.data.preprocessing import check_reading
 from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.naming import named
 from ganzoo.engine.parts import Images, Labels, Part, as_array
@@ -38,7 +40,7 @@ def read_parts(
     derive: Mapping[str, str] = {},
     image_shape: Sequence[int] | None = None,
     folder_shape: Sequence[int] | None = None,
-    skip_unreadable: bool = False,
+    reading: Mapping[str, Any] = {},
 ) -> dict[str, np.ndarray]:
     """Arrays by the names of a model's parts.
 
@@ -53,19 +55,23 @@ def read_parts(
         derive: parts that are made of the target by a function of `DERIVED`.
         image_shape: (height, width, channels) that all images are brought to. By default they keep their own.
         folder_shape: the same for a folder of images, which have no shape of their own in common.
-        skip_unreadable: leave out, with a warning that names them, files of a folder that cannot be read.
+        reading: how the files of a folder are read: `fit`, `max_value`, `pages`, `skip_unreadable` of
+            `ganzoo.data.load_folder`.
 
     Raises:
         ValueError: the source lacks a part.
     """
     _refuse_names(parts, names, derive)
+    if unknown := set(reading) - set(inspect.signature(check_reading).parameters):
+        raise ValueError(f"Files are not read with {unknown.pop()!r}: see `ganzoo.data.load_folder`.")
+    check_reading(**reading)
     folder, derive = _folder_of(source, split), derived_of(parts, source, split, derive)
     wanted = {name: part for name, part in parts.items() if not part.derived and name not in derive}
     if not isinstance(source, (str, Path)):
         found = {name: as_array(values) for name, values in named(source, None, wanted).items()}
     elif folder is not None:
         shapes = (image_shape and tuple(image_shape), folder_shape and tuple(folder_shape))
-        found = _of_folder(folder, wanted, *shapes, skip_unreadable)
+        found = _of_folder(folder, wanted, *shapes, dict(reading))
     else:
         found = _of_set(source, split, data_dir, wanted, names, None if image_shape is None else tuple(image_shape))
     for name, function in derive.items():
@@ -121,7 +127,8 @@ def reading_of(learned: Dataset | None, source: Any) -> dict[str, Any]:
         return {}
     same = isinstance(source, (str, Path)) and str(source) == learned.name
     names = learned.parts if same else {}
-    return {"names": names, "derive": learned.derive, "image_shape": learned.image_shape}
+    options = {"derive": learned.derive, "image_shape": learned.image_shape, "reading": learned.reading}
+    return {"names": names, **options}
 
 
 def _refuse_names(parts: Mapping[str, Part], names: Mapping[str, str], derive: Mapping[str, str]) -> None:
@@ -139,7 +146,9 @@ def _refuse_names(parts: Mapping[str, Part], names: Mapping[str, str], derive: M
 
 
 def _subfolders(path: Path) -> list[Path]:
-    return sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith((".", "__MACOSX")))
+    """Those that hold images, in the order in which they are read."""
+    found = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith((".", "__MACOSX")))
+    return [each for each in found if find_images(each, first=True)]
 
 
 def _of_set(source, split, data_dir, wanted: Mapping[str, Part], names: Mapping[str, str], shape) -> dict[str, Any]:
@@ -155,7 +164,7 @@ def _of_set(source, split, data_dir, wanted: Mapping[str, Part], names: Mapping[
     return {name: given[names.get(name, name)] for name in wanted}
 
 
-def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: Any, skip: bool) -> dict[str, Any]:
+def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: Any, reading: dict) -> dict[str, Any]:
     images = {name: given or _known(part) or of_recipe for name, part in wanted.items() if isinstance(part, Images)}
     others = [name for name, part in wanted.items() if not isinstance(part, Images)]
     if None in images.values():
@@ -166,15 +175,17 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
     (first, shape), *rest = images.items()
     size, mode = shape[:2], _mode(max(each[2] for each in images.values()))
     if not rest and not others:
-        return {first: data.load_folder(path, size, mode, skip_unreadable=skip)}
+        return {first: data.load_folder(path, size, mode, **reading)}
     if not rest and len(others) == 1 and isinstance(wanted[others[0]], Labels):
-        pictures, labels, _ = data.load_class_folders(path, size, mode, skip_unreadable=skip)
+        pictures, labels, _ = data.load_class_folders(path, size, mode, **reading)
         return {first: pictures, others[0]: labels}
     if len(rest) == 1 and not others:
         paired = wanted[first].group == wanted[rest[0][0]].group
         if paired and not _subfolders(path):
             _check_halves(path, size)
-        read = (data.load_pairs if paired else data.load_domains)(path, size, mode, skip_unreadable=skip)
+        if paired and reading.pop("pages", "first") != "first":
+            raise ValueError("Pairs are read from the first page of each file. Received: pages='all'")
+        read = (data.load_pairs if paired else data.load_domains)(path, size, mode, **reading)
         return {name: _of_channels(part, images[name][2]) for name, part in zip(images, read)}
     raise ValueError(
         f"A folder holds images, classes, pairs or two domains; the model takes {' and '.join(wanted)}: give arrays, "

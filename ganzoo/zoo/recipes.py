@@ -42,7 +42,8 @@ class Dataset(_Strict):
     """What a preset is trained on: a name that `ganzoo.data.load_parts` knows, the split, and the data's licence.
 
     `parts` says what the data set calls a part of the model, where that is another name; `derive` which function of
-    `ganzoo.zoo.reading.DERIVED` makes a part of the target; `image_shape` what the images are brought to; `shown`
+    `ganzoo.zoo.reading.DERIVED` makes a part of the target; `image_shape` what the images are brought to;
+    `reading` how the files of a folder are read (`fit`, `max_value`, ... of `ganzoo.data.load_folder`); `shown`
     whether its images may be shown, which is false of those that may not be redistributed.
     """
 
@@ -51,6 +52,7 @@ class Dataset(_Strict):
     parts: dict[str, str] = {}
     derive: dict[str, str] = {}
     image_shape: list[pydantic.PositiveInt] | None = None
+    reading: dict[str, Any] = {}
     licence: str | None = None
     shown: bool = True
 

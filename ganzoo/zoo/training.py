@@ -6,7 +6,7 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,7 @@ def train(
     data: Any = None,
     data_dir: str | Path | None = None,
     image_shape: tuple[int, int, int] | None = None,
-    skip_unreadable: bool = False,
+    reading: Mapping[str, Any] | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
@@ -94,7 +94,8 @@ def train(
         data_dir: A folder with the data set's original files, where it cannot be downloaded.
         image_shape: (height, width, channels) to resize a folder's images to. By default the recipe's for a folder,
             and the images' own where `data` is anything else.
-        skip_unreadable: Leave out, with a warning that names them, files of a folder that cannot be read.
+        reading: How the files of a folder are read, instead of the recipe's: `fit`, `max_value`, `pages` and
+            `skip_unreadable` of `ganzoo.data.load_folder`.
         epochs: Instead of the recipe's, at least 1.
         batch_size: Instead of the recipe's: images of one discriminator step.
         seed: Instead of the recipe's. It fixes the initial weights, the latents and the order of the images.
@@ -122,14 +123,15 @@ def train(
     check_folder(folder)
     _check_phases(recipe, preset)
     wanted, source = _wanted(recipe), recipe.dataset.name if data is None else data
-    parts = _parts_of(recipe, wanted, data, data_dir, image_shape, skip_unreadable)
+    reading = dict(recipe.dataset.reading if reading is None else reading)
+    parts = _parts_of(recipe, wanted, data, data_dir, image_shape, reading)
     if told := how_read(wanted, source, recipe.dataset.split, recipe.dataset.derive):
         _say(verbose, f"Data: {told}")
     made = derived_of(wanted, source, recipe.dataset.split, recipe.dataset.derive)
     recipe = _of_shapes(recipe, parts, data is not None)
     images = parts[_target(parts)]
     extractor = _extractor(source, images)
-    record = _record(preset, recipe, parts, _learned(recipe.dataset, data, made, image_shape), extractor)
+    record = _record(preset, recipe, parts, _learned(recipe.dataset, data, made, reading, image_shape), extractor)
     with held(folder):
         before = begun(folder, record) if resume else None
         if before is not None and before["finished"]:
@@ -174,7 +176,7 @@ def _fit(folder: Path, record, recipe: Recipe, model: GAN, parts: dict, extracto
         sheets.animate(recipe.training.epochs)
 
 
-def _parts_of(recipe: Recipe, wanted: dict, data: Any, data_dir, image_shape: Any, skip: bool) -> dict[str, np.ndarray]:
+def _parts_of(recipe: Recipe, wanted: dict, data: Any, data_dir, image_shape: Any, reading) -> dict[str, np.ndarray]:
     """What the model is trained on, by the names of its parts."""
     dataset, own = recipe.dataset, data is None or str(data) == recipe.dataset.name
     shape = recipe.arguments.get("image_shape")
@@ -187,7 +189,7 @@ def _parts_of(recipe: Recipe, wanted: dict, data: Any, data_dir, image_shape: An
         derive=dataset.derive,
         image_shape=image_shape or (dataset.image_shape if own else None),
         folder_shape=shape if isinstance(shape, list) else None,
-        skip_unreadable=skip,
+        reading=reading,
     )
 
 
@@ -332,12 +334,12 @@ def _quality(folder: Path, record: Mapping[str, Any], extractor: Any, model: GAN
 # --- The folder and its record
 
 
-def _learned(dataset: Dataset, data: Any, made: Mapping[str, str], size: Sequence[int] | None) -> Dataset:
+def _learned(dataset: Dataset, data: Any, made: Mapping[str, str], reading: dict, size: Any) -> Dataset:
     """What the training learns from, as it can be read again."""
     if data is not None and str(data) != dataset.name:
         name = str(data) if isinstance(data, (str, Path)) else "array"
         dataset = Dataset(name=name, split=dataset.split)
-    changed = {"derive": dict(made), **({"image_shape": list(size)} if size else {})}
+    changed = {"derive": dict(made), "reading": reading, **({"image_shape": list(size)} if size else {})}
     return dataset.model_copy(update=changed)
 
 
