@@ -322,7 +322,7 @@ def test_a_recipe_says_which_parts_of_the_data_its_model_takes(preset):
     path, asked = preset
     measured = metrics.evaluate(path, protocol=SMALL, data_dir="there")
     assert "/uint8-16x16x1/" in measured[0]["protocol"] and measured[0]["protocol"].startswith("small-v1/greys-test50-")
-    settings = {"names": {"labels": "grey"}, "derive": {"source": "edges"}, "image_shape": [16, 16, 1]}
+    settings = {"names": {"labels": "grey"}, "derive": {"source": "edges"}, "image_shape": [16, 16, 1], "reading": {}}
     parts = ["images", "labels"]
     shared = {"dataset": "greys", "split": "test", "data_dir": "there", "folder_shape": SHAPE}
     assert asked == [{"parts": parts, **shared, **settings}]
