@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from ganzoo.engine.backend.kernels.composite import group_norm  # torch's takes the variance as E[x^2] - E[x]^2
+from ganzoo.engine.backend.kernels import composite
 
 __all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm", "settle"]
 
@@ -59,6 +59,15 @@ def batch_norm(x, gamma, beta, epsilon):
     y, mean, rstd = torch.native_batch_norm(x.movedim(-1, 1), gamma, beta, None, None, True, 0.0, epsilon)
     variance = (rstd.detach().pow(-2) - epsilon).clamp_min(0)
     return y.movedim(1, -1), mean.detach(), variance
+
+
+def group_norm(x, gamma, beta, groups, epsilon):
+    """Not by torch's own, which takes the variance as E[x^2] - E[x]^2. One image at a time, instance normalisation is
+    batch normalisation, which has a kernel that does not."""
+    if groups != x.shape[-1] or x.ndim < 3 or not len(x):
+        return composite.group_norm(x, gamma, beta, groups, epsilon)
+    images = [batch_norm(image, gamma, beta, epsilon)[0] for image in x.split(1)]
+    return images[0] if len(images) == 1 else torch.cat(images)
 
 
 def layer_norm(x, gamma, beta, axes, epsilon):
