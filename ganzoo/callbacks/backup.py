@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import keras
@@ -130,17 +131,11 @@ def _variables(model) -> dict:
 def _hyperparameters(model) -> dict:
     own = {"ema_decay": model.ema_decay, "seed": model.seed, "dtype": model.dtype_policy.name}
     own["discriminator_steps"] = model.discriminator_steps
-    networks = {player: [_network(network) for network in each] for player, each in model.players().items()}
+    networks = {player: [architecture(network) for network in each] for player, each in model.players().items()}
     own["data"] = {name: {"part": type(part).__name__, **part.get_config()} for name, part in model.data.items()}
     own |= {"optimizer": model.optimizer_settings, "networks": networks}
-    given = {name: _network(x) if isinstance(x, keras.Model) else x for name, x in model.arguments.items()}
+    given = {name: architecture(x) if isinstance(x, keras.Model) else x for name, x in model.arguments.items()}
     return {"model": type(model).__name__, **given, **own}
-
-
-def _network(network: keras.Model) -> dict:
-    """Its architecture, but for the seeds that its layers began with: where they are now is restored."""
-    layers = architecture(network)
-    return {name: {key: value for key, value in own.items() if key != "seed"} for name, own in layers.items()}
 
 
 def _read(path: Path):
@@ -186,8 +181,8 @@ def _refuse_differences(saved: dict, current: dict, path: Path) -> None:
 
 
 def _is_layer_seed(key: str) -> bool:
-    """Of files that were written before they were left out."""
-    return key.startswith("networks.") and key.endswith(".seed")
+    """Whether it is what a layer's seed began with: where that is now is restored."""
+    return re.search(r"(^|\.)\d+ \w+\.seed$", key) is not None
 
 
 def _flat(tree, prefix: str = "") -> dict:

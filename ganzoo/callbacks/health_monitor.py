@@ -143,7 +143,7 @@ class HealthMonitor(keras.callbacks.Callback):
                 f"Received: {given.shape[1:]} for {self.model.image_shape}"
             )
         most = max(LEAST_IMAGES, PIXELS // math.prod(n or 64 for n in self.model.image_shape))
-        self._batch = self.model.as_batch(_equal(_some(given, most)), allow_nonnegative=self._allow_nonnegative)
+        self._batch = self.model.as_batch(_some(given, most), allow_nonnegative=self._allow_nonnegative)
         self._look_at(ops.convert_to_numpy(self.model.images_of(self._batch)))
         if self.model is not self._watched:
             self._watched, self._in_a_row = self.model, dict.fromkeys(REMEDIES, 0)
@@ -257,25 +257,15 @@ class HealthMonitor(keras.callbacks.Callback):
 
 
 def _some(data, most: int = 256):
-    """Up to so many examples of it, evenly spaced, for they may be in order of class."""
+    """Up to so many examples of it, evenly spaced, for they may be in order of class; as many of each part."""
     if isinstance(data, dict):
-        return {name: _some(part, most) for name, part in data.items()}
+        return dict(zip(data, _some(tuple(data.values()), most)))
     if isinstance(data, tuple):
-        return tuple(_some(part, most) for part in data)
+        return tuple(_some(part, min([most, *map(len, data)])) for part in data)
     array = np.asarray(data)
     if len(array) < LEAST_IMAGES:
         raise ValueError(f"Give at least {LEAST_IMAGES} real images. Received: {len(array)}")
     return array[np.linspace(0, len(array) - 1, min(len(array), most)).astype(int)]
-
-
-def _equal(data):
-    """As many of each part, also where parts are of different lengths."""
-    if not isinstance(data, (dict, tuple)):
-        return data
-    parts = dict(data) if isinstance(data, dict) else dict(enumerate(data))
-    num = min(map(len, parts.values()))
-    cut = {name: part[np.linspace(0, len(part) - 1, num).astype(int)] for name, part in parts.items()}
-    return cut if isinstance(data, dict) else tuple(cut.values())
 
 
 def _mean_distance(a: np.ndarray, b: np.ndarray) -> float:

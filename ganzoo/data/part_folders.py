@@ -25,7 +25,7 @@ from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize_and_
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["class_folders", "halves", "load_class_folders", "load_domains", "load_pairs", "size_of"]
+__all__ = ["class_folders", "halves", "image_folders", "load_class_folders", "load_domains", "load_pairs", "size_of"]
 
 ORIENTATION = 0x0112  # the tag in EXIF data
 
@@ -100,6 +100,11 @@ def _subfolders(path: Path) -> list[Path]:
     return sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__MACOSX")))
 
 
+def image_folders(path: Path) -> list[Path]:
+    """The subfolders that hold images, in the order in which they are read."""
+    return [folder for folder in _subfolders(path) if find_images(folder, first=True)]
+
+
 def _read(files, image_size: Size, mode: str, source: Path, skip: bool, convert: Reading) -> tuple:
     """Images, and which files were read."""
     shape = (*parse_size(image_size), channels_of(mode))
@@ -139,7 +144,7 @@ def load_domains(
     """
     check_limit(limit)
     path = existing_folder(path)
-    domains = [folder for folder in _subfolders(path) if find_images(folder, first=True)]
+    domains = image_folders(path)
     if len(domains) != 2:
         raise ValueError(
             "Two domains are two subfolders of images: for others, use ganzoo.data.load_folder for each. "
@@ -220,7 +225,7 @@ def _pair_folders(path: Path, other: Path | None) -> list[Path]:
     """Two folders, or one of images side by side."""
     if other is not None:
         return [path, other]
-    folders = [folder for folder in _subfolders(path) if find_images(folder, first=True)]
+    folders = image_folders(path)
     own = find_images(path, recursive=False)
     if not folders and not own:
         raise no_images(path, True)

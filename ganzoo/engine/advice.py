@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 
 import keras
 from keras import layers
@@ -86,7 +85,7 @@ def _warn_of_penalised(model) -> None:
     on_tensorflow = keras.config.backend() == "tensorflow"
     for player in model.penalised:
         for network in model.players()[player]:
-            for layer in _layers(network):
+            for layer in network._flatten_layers(include_self=False):
                 if (fault := _fault(layer, on_tensorflow)) is not None:
                     warnings.warn(f"Layer {layer.name!r} of the {network.name}: {fault}", stacklevel=5)
                     break
@@ -115,7 +114,3 @@ def _warn_of_size(model) -> None:
                 "take a smaller `width`, or smaller images.",
                 stacklevel=5,
             )
-
-
-def _layers(network: keras.Model) -> Iterator[keras.Layer]:
-    yield from network._flatten_layers(include_self=False, recursive=True)

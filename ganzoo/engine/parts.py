@@ -346,17 +346,12 @@ def vocabulary_of(sentences: Iterable[str], max_words: int | None = None) -> lis
         ValueError: a single string, or what is no string among them.
     """
     single = isinstance(sentences, (str, bytes))
-    held = [] if single else list(as_array(sentences) if is_tensor(sentences) else sentences)
+    held = [] if single else list(as_array(sentences) if hasattr(sentences, "dtype") else sentences)
     if single or not all(isinstance(sentence, (str, bytes)) for sentence in held):
         wrong = sentences if single else next(each for each in held if not isinstance(each, (str, bytes)))
         raise ValueError(f"Give a list of sentences, each a string. Received: {wrong!r}")
     counts = collections.Counter(word for sentence in held for word in words_of(sentence))
     return sorted(counts, key=lambda word: (-counts[word], word))[:max_words]
-
-
-def is_tensor(values: Any) -> bool:
-    """Whether it is a tensor of a framework or an array."""
-    return hasattr(values, "shape") and hasattr(values, "dtype")
 
 
 def as_array(values: Any) -> np.ndarray:

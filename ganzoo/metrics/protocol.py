@@ -271,7 +271,7 @@ def evaluate(
         )
     if model is not None and (dtype := precision(model)) != "float32":
         weights = f"{weights}-{dtype}"
-    if by_name and opening.is_preset(source):  # type: ignore[arg-type]
+    if by_name and presets.is_preset(source):  # type: ignore[arg-type]
         _warn_of_other_data(source, chosen.reals(dataset, reference), reference.content)
     identity = chosen.id(dataset, reference, weights)
     return [_entry(name, [each[name] for each in scores], identity) for name in scores[0]]
@@ -322,7 +322,7 @@ def _opened(source: Any, weights: str) -> Any:
         raise ValueError(f'The weights are "ema" or "raw". Received: {weights=}')
     if not isinstance(source, (str, Path)):
         return source
-    if not opening.is_preset(source):
+    if not presets.is_preset(source):
         return opening.open_model(source)
     if weights == "raw":
         raise ValueError("A preset holds the averaged generator alone: give the model. Received: weights='raw'")

@@ -12,12 +12,7 @@ from ganzoo.zoo.records import MODEL, read_record
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
-__all__ = ["data_of", "is_preset", "open_model"]
-
-
-def is_preset(source: str | Path) -> bool:
-    """Whether it is meant as a preset: no `.keras` file and no folder, unless a preset is called like that."""
-    return str(source) in presets.list_presets() or not (Path(source).is_dir() or Path(source).suffix == ".keras")
+__all__ = ["data_of", "open_model"]
 
 
 def open_model(source: str | Path, **arguments: Any) -> GAN:
@@ -30,7 +25,7 @@ def open_model(source: str | Path, **arguments: Any) -> GAN:
     Raises:
         ValueError: There is none, the training is not finished, or the file holds no model of ganzoo.
     """
-    if is_preset(source):
+    if presets.is_preset(source):
         return presets.load(str(source), **arguments)
     import keras
 
@@ -59,6 +54,6 @@ def data_of(source: str | Path) -> Dataset | None:
     Raises:
         ValueError: There is no such preset or training.
     """
-    if is_preset(source):
+    if presets.is_preset(source):
         return presets.read_recipe(source).dataset
     return Dataset(**read_record(source)["dataset"]) if Path(source).is_dir() else None

@@ -46,6 +46,7 @@ __all__ = [
     "card_path",
     "config_dir",
     "info",
+    "is_preset",
     "is_recipe_file",
     "list_presets",
     "load",
@@ -115,8 +116,7 @@ def load(preset: str, weights: str | Path | None = "pretrained", **arguments: An
     images = model.generate(16, seed=0)  # uint8 (16, 28, 28, 1)
     ```
     """
-    saved = isinstance(preset, (str, Path)) and str(preset) not in preset_names()
-    if saved and (Path(preset).suffix == ".keras" or Path(preset).is_dir()):
+    if isinstance(preset, (str, Path)) and not is_preset(preset):
         raise ValueError(
             "load takes presets; what was saved, in the folder of a training too, is loaded by "
             f"keras.saving.load_model('model.keras'). Received: preset={str(preset)!r}"
@@ -134,6 +134,11 @@ def load(preset: str, weights: str | Path | None = "pretrained", **arguments: An
     if weights is not None:
         _load_weights(model, card, None if weights == "pretrained" else weights)
     return model
+
+
+def is_preset(source: str | Path) -> bool:
+    """Whether it is meant as a preset: no `.keras` file and no folder, unless a preset is called like that."""
+    return str(source) in preset_names() or not (Path(source).is_dir() or Path(source).suffix == ".keras")
 
 
 def list_presets(model: str | None = None, dataset: str | None = None, pretrained: bool | None = None) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ganzoo import data
 from ganzoo.data.folders import find_images
-from ganzoo.data.part_folders import size_of
+from ganzoo.data.part_folders import image_folders, size_of
 from ganzoo.data.preprocessing import check_reading
 from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.naming import named
@@ -22,7 +22,7 @@ from ganzoo.zoo.registry import suggestion
 if TYPE_CHECKING:
     from ganzoo.zoo.recipes import Dataset
 
-__all__ = ["DERIVED", "derived_of", "how_read", "read_parts", "reading_of"]
+__all__ = ["DERIVED", "derived_of", "folder_of", "how_read", "read_parts", "reading_of"]
 
 _LOOKED_AT = 20  # images whose sizes tell what a folder holds
 
@@ -65,7 +65,7 @@ def read_parts(
     if unknown := set(reading) - set(inspect.signature(check_reading).parameters):
         raise ValueError(f"Files are not read with {unknown.pop()!r}: see `ganzoo.data.load_folder`.")
     check_reading(**reading)
-    folder, derive = _folder_of(source, split), derived_of(parts, source, split, derive)
+    folder, derive = folder_of(source, split), derived_of(parts, source, split, derive)
     wanted = {name: part for name, part in parts.items() if not part.derived and name not in derive}
     if not isinstance(source, (str, Path)):
         found = {name: as_array(values) for name, values in named(source, None, wanted).items()}
@@ -81,8 +81,10 @@ def read_parts(
 
 def derived_of(parts: Mapping[str, Part], source: Any, split: str, derive: Mapping[str, str]) -> dict[str, str]:
     """What is really derived: nothing that the source holds itself, as arrays or as pairs of images."""
+    if not derive:
+        return {}
     asked = {name: part for name, part in parts.items() if not part.derived}
-    folder = _folder_of(source, split)
+    folder = folder_of(source, split)
     given = set(source) if isinstance(source, Mapping) else set()
     pairs = folder is not None and _holds_pairs(folder, asked)
     if pairs or (isinstance(source, tuple) and len(source) == len(asked)):
@@ -91,26 +93,27 @@ def derived_of(parts: Mapping[str, Part], source: Any, split: str, derive: Mappi
 
 
 def how_read(parts: Mapping[str, Part], source: Any, split: str, derive: Mapping[str, str]) -> str:
-    """In words, which of a folder's images became which part; "" of other sources."""
-    derive, folder = derived_of(parts, source, split, derive), _folder_of(source, split)
+    """In words, which of a folder's images became which part; "" of other sources. `derive` is from `derived_of`."""
+    folder = folder_of(source, split)
     if folder is None:
         return ""
     images = [n for n, part in parts.items() if isinstance(part, Images) and not part.derived and n not in derive]
     said = [f"{name} by {function} of {images[0]}" for name, function in derive.items()]
     if len(images) == 2:
-        within = [each.name + "/" for each in _subfolders(folder)] or ["the left halves", "the right halves"]
+        within = [each.name + "/" for each in image_folders(folder)] or ["the left halves", "the right halves"]
         said = [f"{name} from {where}" for name, where in zip(images, within)]
     return ", ".join(said)
 
 
-def _folder_of(source: Any, split: str) -> Path | None:
+def folder_of(source: Any, split: str) -> Path | None:
+    """The folder of images that a source is, or its split's; None of other sources."""
     path = as_path(source) if isinstance(source, (str, Path)) else None
     return split_folder(path, split) if path is not None and path.is_dir() else None
 
 
 def _holds_pairs(folder: Path, asked: Mapping[str, Part]) -> bool:
     """Whether it has two subfolders, or its first images are all two of the model's beside each other."""
-    if subfolders := _subfolders(folder):
+    if subfolders := image_folders(folder):
         return len(subfolders) == 2
     shapes = [part.shape for part in asked.values() if isinstance(part, Images)]
     height, width = shapes[-1][:2] if len(shapes) == 2 else (None, None)
@@ -145,12 +148,6 @@ def _refuse_names(parts: Mapping[str, Part], names: Mapping[str, str], derive: M
             raise ValueError(f"Nothing is derived by that name.{suggestion(function, DERIVED)} Received: {function!r}")
 
 
-def _subfolders(path: Path) -> list[Path]:
-    """Those that hold images, in the order in which they are read."""
-    found = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith((".", "__MACOSX")))
-    return [each for each in found if find_images(each, first=True)]
-
-
 def _of_set(source, split, data_dir, wanted: Mapping[str, Part], names: Mapping[str, str], shape) -> dict[str, Any]:
     if list(wanted) == ["images"] and not names:  # also data without labels, and arrays of vectors
         return {"images": data.load(source, split, data_dir=data_dir, image_shape=shape)}
@@ -181,7 +178,7 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
         return {first: pictures, others[0]: labels}
     if len(rest) == 1 and not others:
         paired = wanted[first].group == wanted[rest[0][0]].group
-        if paired and not _subfolders(path):
+        if paired and not image_folders(path):
             _check_halves(path, size)
         if paired and reading.pop("pages", "first") != "first":
             raise ValueError("Pairs are read from the first page of each file. Received: pages='all'")

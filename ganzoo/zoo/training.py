@@ -17,14 +17,13 @@ from ganzoo import metrics, plot
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
 from ganzoo.data.part_folders import class_folders
-from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.feed import make_feed
 from ganzoo.engine.parts import Images, Labels, vocabulary_of
 from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
 from ganzoo.models import get_model
 from ganzoo.zoo import presets, weights
-from ganzoo.zoo.reading import derived_of, how_read, read_parts
+from ganzoo.zoo.reading import derived_of, folder_of, how_read, read_parts
 from ganzoo.zoo.recipes import MAX_EPOCHS, Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
     BACKUP,
@@ -125,9 +124,9 @@ def train(
     wanted, source = _wanted(recipe), recipe.dataset.name if data is None else data
     reading = dict(recipe.dataset.reading if reading is None else reading)
     parts = _parts_of(recipe, wanted, data, data_dir, image_shape, reading)
-    if told := how_read(wanted, source, recipe.dataset.split, recipe.dataset.derive):
-        _say(verbose, f"Data: {told}")
     made = derived_of(wanted, source, recipe.dataset.split, recipe.dataset.derive)
+    if told := how_read(wanted, source, recipe.dataset.split, made):
+        _say(verbose, f"Data: {told}")
     recipe = _of_shapes(recipe, parts, data is not None)
     images = parts[_target(parts)]
     extractor = _extractor(source, images)
@@ -366,10 +365,10 @@ def _record(preset: str | Path, recipe: Recipe, parts: Mapping[str, np.ndarray],
 
 def _class_names(dataset: Dataset, parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
     """The names of the folders that labels were read from, in the order of the labels."""
-    path = as_path(dataset.name)
-    if "labels" not in parts or path is None or not path.is_dir():
+    folder = folder_of(dataset.name, dataset.split)
+    if "labels" not in parts or folder is None:
         return {}
-    return {"classes": [each.name for each in class_folders(split_folder(path, dataset.split))]}
+    return {"classes": [each.name for each in class_folders(folder)]}
 
 
 def _begin(folder: Path, record: dict[str, Any], model: GAN, parts: dict, batch_size: int) -> None:
