@@ -30,6 +30,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    # The same programs compiled with less care: most of JAX' time here goes into programs that run once.
+    "XLA_FLAGS": "--xla_backend_optimization_level=1",
 }
 # A process per core, of one thread on PyTorch; at most four, since each holds what it compiled.
 PROCESSES = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")

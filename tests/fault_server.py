@@ -29,6 +29,7 @@ class FaultServer:
     forever: bool = False
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     injected: int = 0
+    hung_up: int = 0  # clients that closed the connection while the server was dripping
     url: str = ""
     stopping: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -72,24 +73,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: FaultServer
 
-    def do_HEAD(self) -> None:
-        self.state.requests.append((self.command, self.path, dict(self.headers)))
-        if "/resolve/" in self.path:
-            self.hub()
-        else:
-            self.answer(self.state.data, body=b"")
-
     def do_GET(self) -> None:
         self.state.requests.append((self.command, self.path, dict(self.headers)))
         hop = re.search(r"/hop(\d+)", self.path)
         if hop:
             left = int(hop[1])
             return self.redirect(self.path.replace(hop[0], f"/hop{left - 1}") if left else "/after/file")
-        if "/resolve/" in self.path:
-            return self.hub()
         if self.path.startswith("/loop"):
             return self.redirect("/loop")
+        if self.path.startswith("/slow-hop"):
+            self.state.stopping.wait(0.1)
+            return self.redirect("/slow-hop")
         kind, n = self.state.next_fault()
+        if kind == "nothing" and "/resolve/" in self.path:
+            return self.hub()
         getattr(self, f"do_{kind}")(n)
 
     def log_message(self, *args: Any) -> None:
@@ -108,7 +105,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.answer(data[start:], 206, {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"})
 
     def hub(self) -> None:
-        """What the Hugging Face Hub answers to HEAD and GET of /owner/repo/resolve/revision/path."""
+        """What the Hugging Face Hub answers to GET of /owner/repo/resolve/revision/path."""
         match = re.fullmatch(r"/owner/toy/resolve/(main|v1)/(sub/)?file\.safetensors", self.path)
         if match:
             return self.answer(self.state.data, headers={"X-Repo-Commit": "c" * 40})
@@ -139,11 +136,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if value:
                 self.send_header(name, value)
         self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data if body is None else body)
-            self.wfile.flush()
-            if not more and (body is not None or length is not None):
-                self.close_connection = True
+        self.wfile.write(data if body is None else body)
+        self.wfile.flush()
+        if not more and (body is not None or length is not None):
+            self.close_connection = True
 
     def redirect(self, location: str | None) -> None:
         self.answer(b"", 302, {"Location": location or ""})
@@ -199,11 +195,74 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         self.state.stopping.wait(3)
 
+    def drip(self, *pieces: bytes, pause: float = 0.02, seconds: float = 6.0) -> None:
+        """Sends one of the pieces after the other, again and again, until the client hangs up."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        self.wfile.flush()
+        try:
+            for i in range(int(seconds / pause)):
+                if self.state.stopping.wait(pause):
+                    return
+                self.wfile.write(pieces[i % len(pieces)])
+        except OSError:
+            with self.state.lock:
+                self.state.hung_up += 1
+
     def do_drip(self, n: float) -> None:
         self.answer(self.state.data, body=b"")
-        for byte in self.state.data[:300]:
-            self.wfile.write(bytes([byte]))
-            time.sleep(0.02)
+        self.drip(*(bytes([byte]) for byte in self.state.data[:300]))
+
+    def do_drip_status(self, n: float) -> None:
+        self.wfile.write(b"HTTP/1.1 200 ")
+        self.drip(b"O")
+
+    def do_drip_header(self, n: float) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Name: ")
+        self.drip(b"x")
+
+    def do_drip_headers(self, n: float) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        self.drip(b"X-Name: x\r\n", pause=0.05)
+
+    def do_drip_continue(self, n: float) -> None:
+        self.drip(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def drip_chunks(self, begin: bytes, piece: bytes) -> None:
+        self.answer(b"", headers={"Transfer-Encoding": "chunked", "Content-Length": ""}, body=begin)
+        self.drip(piece)
+
+    def do_drip_chunks(self, n: float) -> None:
+        self.drip_chunks(b"", b"1\r\nx\r\n")
+
+    def do_drip_chunk_size(self, n: float) -> None:
+        self.drip_chunks(b"", b"0")
+
+    def do_drip_chunk_extension(self, n: float) -> None:
+        self.drip_chunks(b"3e8\r\n%s\r\n3e8;" % self.state.data[:1000], b"x")
+
+    def do_drip_trailer(self, n: float) -> None:
+        """All of the file, and then no end."""
+        data = self.state.data
+        self.drip_chunks(b"%x\r\n%s\r\n0\r\nX-Name: " % (len(data), data), b"x")
+
+    def do_drip_redirects(self, n: float) -> None:
+        """Hops that come in time, each for itself."""
+        self.redirect("/slow-hop")
+
+    def do_drip_redirect(self, n: float) -> None:
+        self.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: /")
+        self.drip(b"x")
+
+    def do_foreign(self, n: float) -> None:
+        """What a message may quote of an answer, too long, with control characters and secrets."""
+        text = b"\x1b[2J http://user:secret@host/x?key=hidden \xff" + b"long " * 2000
+        fields = {1: b"Content-Type", 2: b"Content-Range", 3: b"Location"}
+        code = {0: b"418", 1: b"200", 2: b"206", 3: b"302", 4: b"500"}[int(n)]
+        given = b"http://user:secret@[\x1b?key=hidden" if n == 3 else text
+        field = b"%s: %s\r\n" % (fields[int(n)], given) if n in fields else b""
+        self.wfile.write(b"HTTP/1.1 %s %s\r\n%sContent-Length: 3\r\n\r\nabc" % (code, text, field))
+        self.close_connection = True
 
     def do_slow(self, n: float) -> None:
         """Right, but in two halves `n` seconds apart."""
@@ -211,6 +270,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.answer(self.state.data, body=self.state.data[:half], more=True)
         time.sleep(n)
         self.wfile.write(self.state.data[half:])
+
+    def do_steady(self, n: float) -> None:
+        """Right, but a bit at a time, over `n` seconds in all."""
+        self.answer(self.state.data, body=b"", more=True)
+        for i in range(12):
+            time.sleep(n / 12)
+            self.wfile.write(self.state.data[i * len(self.state.data) // 12 : (i + 1) * len(self.state.data) // 12])
 
     def do_length_too_long(self, n: float) -> None:
         self.answer(self.state.data, length=len(self.state.data) + 1 + int(n))
@@ -244,6 +310,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.answer(b"", 302, {"Location": "/hop0/file", "Content-Length": "", "Connection": "close"}, body=b"moved")
         while not self.state.stopping.is_set():  # until the client hangs up
             self.wfile.write(b"x" * 65536)
+
+    def do_redirect_to(self, url: str) -> None:
+        self.redirect(url)
 
     def do_redirect_loop(self, n: float) -> None:
         self.redirect("/loop")

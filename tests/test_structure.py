@@ -16,7 +16,8 @@ PACKAGE = ROOT / "ganzoo"
 FRAMEWORKS = {"tensorflow", "jax", "torch"}
 ORDER = (  # each part imports only from parts further up
     {"engine.quiet"},
-    {"engine.backend", "engine.schedules", "engine.before", "engine.mixin", "zoo.registry", "zoo.transfer"},
+    {"engine.backend", "engine.schedules", "engine.before", "engine.mixin", "engine.remedies"},
+    {"zoo.registry", "zoo.transfer"},
     {"layers", "losses", "engine.optimizer", "data", "zoo.recipes"},
     {"networks", "engine.parts", "zoo.download"},
     {"engine.naming", "engine.saving", "engine.drawing", "engine.resuming", "engine.export", "zoo.weights"},

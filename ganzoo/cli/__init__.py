@@ -1,4 +1,4 @@
-"""The `ganzoo` command: list, info, generate, train, evaluate, export.
+"""The `ganzoo` command: list, info, generate, check, train, evaluate, export.
 
 Keras is imported inside the commands that need it: help, `list` and `info` answer at once, and `--backend` is set
 before Keras reads it.
@@ -69,6 +69,20 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder with the data set's original files, where it cannot be downloaded (or GANZOO_DATA)."),
+]
+ImageShape = Annotated[
+    str | None,
+    typer.Option(metavar="HxWxC", help="Size of the images, e.g. 64x64x3. Default: the recipe's, or the data's."),
+]
+Fit = Annotated[
+    str | None, typer.Option(help="Images of other proportions: crop (the middle), pad or stretch. Default: crop.")
+]
+MaxValue = Annotated[
+    float | None, typer.Option(help="The value of white in files of more than 8 bits, e.g. 4095 for 12 bits.")
+]
+Pages = Annotated[
+    str | None,
+    typer.Option(help="Of files with several, as animations: first, all, or as channels. Default: first."),
 ]
 
 
@@ -168,6 +182,9 @@ def generate(
         int | None, typer.Option(min=1, help="Images in a row of the sheet. Default: about as many as rows.")
     ] = None,
     scale: Annotated[int, typer.Option(min=1, max=32, help="Enlarge the pixels this many times.")] = 1,
+    fit: Fit = None,
+    max_value: MaxValue = None,
+    pages: Pages = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw images with a pretrained preset, or a model of your own, into a PNG file."""
@@ -183,14 +200,55 @@ def generate(
     from ganzoo.zoo.opening import open_model
 
     seed = secrets.randbelow(2**31) if seed is None else seed
-    texts = support.split(inputs or [])
+    texts, reading = support.split(inputs or []), support.given(fit=fit, max_value=max_value, pages=pages)
     with support.working("Drawing images"):
         model = open_model(preset)
-        given, said = support.inputs(model, preset, texts, number)
+        given, said = support.inputs(model, preset, texts, number, reading)
         images = model.generate(number or support.default_number(model, given), seed=seed, **given)
     support.write(images, output, separate, columns, scale)
     written = " and ".join(str(path) for path in (output, separate) if path is not None)
     typer.echo(f"Wrote {written}: {len(images)} images, seed {seed}{said}")
+
+
+@app.command(
+    epilog="Examples: [bold]ganzoo check my_photos[/bold]; [bold]ganzoo check my_photos dcgan-mnist --image-shape "
+    "64x64x3[/bold]. Exit code 1 if there are problems."
+)
+def check(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", show_default=False, help="A folder, an .npz file, or a data set's name.")
+    ],
+    preset: Annotated[
+        str | None,
+        typer.Argument(metavar="[PRESET]", show_default=False, help="What is to be trained on it: a preset, a recipe."),
+    ] = None,
+    image_shape: ImageShape = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images of a step. Default: the preset's.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read the pixels of all images, not of 5000 random ones.")
+    ] = False,
+    data_dir: DataDir = None,
+    fit: Fit = None,
+    max_value: MaxValue = None,
+    pages: Pages = None,
+) -> None:
+    """Look at data before a training: what they hold, what is wrong with them, what training would do with them."""
+    shape = support.shape(image_shape)
+    options: dict[str, Any] = {"image_shape": shape, "batch_size": batch_size, "data_dir": data_dir, "full": full}
+    reading = support.given(fit=fit, max_value=max_value, pages=pages)
+    if preset is None:
+        from ganzoo.data import check as check_
+
+        report = check_(data, **options, **reading)
+    else:
+        support.load_keras()
+        from ganzoo.data.survey import LOOKED_AT
+        from ganzoo.zoo.training import check_data
+
+        report = check_data(preset, data, **options, reading=reading, looked_at=LOOKED_AT)
+    typer.echo("\n".join(map(support.printable, str(report).splitlines())))
+    if report.problems:
+        raise typer.Exit(FAILED)
 
 
 @app.command(
@@ -213,23 +271,13 @@ def train(
         typer.Option(help="Instead of the recipe's data: a data set's name, an .npz file, or a folder of images."),
     ] = None,
     data_dir: DataDir = None,
-    image_shape: Annotated[
-        str | None,
-        typer.Option(metavar="HxWxC", help="Size of the images, e.g. 64x64x3. Default: the recipe's, or the data's."),
-    ] = None,
+    image_shape: ImageShape = None,
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out files that cannot be read, and name them.")
     ] = False,
-    fit: Annotated[
-        str | None,
-        typer.Option(help="Images of other proportions: crop (the middle), pad or stretch. Default: crop."),
-    ] = None,
-    max_value: Annotated[
-        float | None, typer.Option(help="The value of white in files of more than 8 bits, e.g. 4095 for 12 bits.")
-    ] = None,
-    pages: Annotated[
-        str | None, typer.Option(help="Of files with several, as animations: first, or all. Default: first.")
-    ] = None,
+    fit: Fit = None,
+    max_value: MaxValue = None,
+    pages: Pages = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
@@ -244,8 +292,7 @@ def train(
     shape = support.shape(image_shape)
     presets.read_recipe(preset)  # a wrong name or a faulty recipe is told before Keras is loaded
     output = output or Path("runs") / support.stem(preset)
-    options = {"skip_unreadable": skip_unreadable or None, "fit": fit, "max_value": max_value, "pages": pages}
-    reading = {name: value for name, value in options.items() if value is not None}
+    reading = support.given(skip_unreadable=skip_unreadable or None, fit=fit, max_value=max_value, pages=pages)
     support.load_keras()
     try:
         from ganzoo.zoo.training import train as train_

@@ -85,7 +85,9 @@ def split(inputs: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in inputs)}
 
 
-def inputs(model: GAN, source: str, texts: dict[str, str], number: int | None) -> tuple[dict[str, Any], str]:
+def inputs(
+    model: GAN, source: str, texts: dict[str, str], number: int | None, reading: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
     """The inputs of `generate`, and what to say of those that were not given: all classes in turn."""
     from ganzoo.engine.parts import Labels
 
@@ -93,7 +95,8 @@ def inputs(model: GAN, source: str, texts: dict[str, str], number: int | None) -
     for name, text in texts.items():
         if isinstance(model.data.get(name), Labels):  # a class by its name, where the training knows it
             texts = {**texts, name: ",".join(numbers.get(each, each) for each in text.split(","))}
-    given = {name: value(model, name, text) for name, text in texts.items()}
+    options = {**_reading(source), **reading}
+    given = {name: value(model, name, text, options) for name, text in texts.items()}
     missing = [name for name in model.conditions() if name not in given] if len(model.generators()) == 1 else []
     said = ""
     for name in missing:
@@ -103,6 +106,16 @@ def inputs(model: GAN, source: str, texts: dict[str, str], number: int | None) -
             given[name] = sorted(i % classes for i in range(count))
             said = f", {name} 0 to {min(count, classes) - 1}"
     return given, said
+
+
+def _reading(source: str) -> dict[str, Any]:
+    """How files were read in training, as a user's are unless the command says how."""
+    from ganzoo.zoo.opening import data_of
+    from ganzoo.zoo.records import RECORD
+
+    learned = None if Path(source).is_dir() and not (Path(source) / RECORD).is_file() else data_of(source)
+    read = {} if learned is None else learned.reading
+    return {name: value for name, value in read.items() if name != "skip_unreadable"}
 
 
 def class_names(source: str) -> list[str]:
@@ -118,10 +131,10 @@ def default_number(model: GAN, given: dict[str, Any]) -> int | None:
     return 64 if single else None
 
 
-def value(model: GAN, name: str, text: str) -> Any:
+def value(model: GAN, name: str, text: str, reading: dict[str, Any]) -> Any:
     """What a text says of an input."""
     if name in model.data:
-        return model.data[name].read(text, name)
+        return model.data[name].read(text, name, **reading)
     try:
         numbers = [float(number) for number in text.split(",")]
     except ValueError:
@@ -154,6 +167,11 @@ def shape(text: str | None) -> tuple[int, int, int] | None:
         raise ValueError(f"The image shape is height x width x channels, as in 64x64x3. Received: --image-shape {text}")
     height, width, channels = (int(part) for part in parts)
     return height, width, channels
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that a command line holds."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def stem(preset: str) -> str:

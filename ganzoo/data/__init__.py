@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ganzoo.data.archives import load_npz
 from ganzoo.data.derived import edges, grey
+from ganzoo.data.diagnosis import check
 from ganzoo.data.folders import load_folder
 from ganzoo.data.part_folders import load_class_folders, load_domains, load_pairs
 from ganzoo.data.parts import load_parts
@@ -18,6 +19,7 @@ from ganzoo.data.sources import load
 from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_centres, ring_centres
 
 __all__ = [
+    "check",
     "check_images",
     "edges",
     "gaussian_1d",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 __all__ = ["SPLITS", "choose_keys", "load_npz", "open_archive", "read_npz", "split_keys"]
 
+ALWAYS_UNPACKED = 256 * 10**6  # bytes
+RATIO = 100  # to which packed bytes may unpack beyond that
 SPLITS = ("train", "test", "val", "validation")
 
 
@@ -36,7 +40,8 @@ def load_npz(
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not such a file, no such key, no labels, or an array that cannot be images.
+        ValueError: not such a file, no such key, no labels, an array that cannot be images, or one that unpacks to more
+            than 256 MB and 100 times what it takes (the environment variable ``GANZOO_MAX_UNPACKED``, bytes, lifts it).
 
     Example:
         >>> np.savez("digits.npz", images=np.zeros((10, 28, 28), "uint8"))
@@ -73,14 +78,56 @@ def open_archive(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
         raise ValueError(f"Arrays are read from .npz and .npy files, images from folders. Received: path={str(path)!r}")
     try:
         with open(path, "rb") as file:  # np.load would leave a damaged file open
+            if path.suffix == ".npy" and not zipfile.is_zipfile(file):
+                file.seek(0)
+                _check_length(file, path.stat().st_size)
+            file.seek(0)
             loaded = np.load(file, allow_pickle=False)
-            yield {"images": loaded} if isinstance(loaded, np.ndarray) else loaded
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+            yield {"images": loaded} if isinstance(loaded, np.ndarray) else _Arrays(loaded, path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(f"{path} is damaged, or encrypted: {error}") from error
     except ValueError as error:
         if str(path) in str(error):  # one of ours, about what the archive holds
             raise
         raise ValueError(f"{path} is no .npz or .npy file of plain arrays: {error}") from error
+
+
+class _Arrays(Mapping):
+    """The arrays of an archive. One that unpacks to very much more than it takes there is refused."""
+
+    def __init__(self, loaded: np.lib.npyio.NpzFile, path: Path):
+        self._loaded, self._path = loaded, path
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        archive: Any = self._loaded.zip
+        if (name := key if key in archive.namelist() else f"{key}.npy") not in archive.namelist():
+            raise KeyError(key)
+        member = archive.getinfo(name)
+        most = int(os.environ.get("GANZOO_MAX_UNPACKED") or max(ALWAYS_UNPACKED, RATIO * member.compress_size))
+        if member.file_size > most:
+            raise ValueError(
+                f"{self._path}: {key!r} unpacks from {member.compress_size / 1e6:.1f} MB to "
+                f"{member.file_size / 1e6:.0f} MB: if it is meant to, set the environment variable "
+                f"GANZOO_MAX_UNPACKED={member.file_size}"
+            )
+        with archive.open(member) as file:
+            _check_length(file, member.file_size)
+        return self._loaded[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaded)
+
+    def __len__(self) -> int:
+        return len(self._loaded)
+
+
+def _check_length(file: IO[bytes], length: int) -> None:
+    """Refuses an array that says it is larger than its file, before memory is taken for it."""
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > length:
+        raise ValueError(f"an array of {shape} {dtype} does not fit into {length} bytes")
 
 
 def choose_keys(path: Path, keys: list[str], split: str, key: str | None = None) -> tuple[str, str]:

@@ -7,14 +7,21 @@ import dataclasses
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ganzoo.data.preprocessing import channels_of, check_reading, parse_size, resize_and_crop
+from ganzoo.data.preprocessing import (
+    channels_of,
+    check_reading,
+    is_deep,
+    is_deep_colour,
+    parse_size,
+    resize_and_crop,
+)
 from ganzoo.data.progress import progress
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ __all__ = [
     "load_folder",
     "named_together",
     "no_images",
+    "opened",
     "read_images",
 ]
 
@@ -37,7 +45,11 @@ IMAGE_SUFFIXES = (
     *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 MAX_NAMED = 10  # files that an error names
+LARGE = 2**24  # pixels of an image
 DARK = 2**14  # in 16 bits: where no file reaches it, they hold fewer
+
+
+_one_at_a_time = threading.Lock()
 
 
 class ImageFile(Protocol):
@@ -69,14 +81,16 @@ def load_folder(
         skip_unreadable: leave out, with a warning that names them, files that cannot be read.
         fit: "crop", "pad" or "stretch" images of other proportions (see `resize_and_crop`).
         max_value: the value of white in files of more than 8 bits (see `resize_and_crop`).
-        pages: of files with several, as animations and TIFF stacks: "first", or "all", an image of each.
+        pages: of files with several, as animations and TIFF stacks: "first"; "all", an image of each; or "channels",
+            one image whose channels are the pages, each read as grey.
 
     Returns:
         uint8 (n, height, width, channels), in the order of the paths below `path`.
 
     Raises:
         FileNotFoundError: no such folder, or no images in it.
-        ValueError: files that cannot be read (all are named), or a wrong argument.
+        ValueError: files that cannot be read (all are named), among them images of more pixels than Pillow takes for
+            sane (89 million; the environment variable ``GANZOO_MAX_PIXELS`` lifts that), or a wrong argument.
 
     Warns:
         UserWarning: files with several pages of which the first was read; files of 16 bits in which no value comes near
@@ -86,14 +100,13 @@ def load_folder(
         >>> load_folder("photos", image_size=64).shape     # doctest: +SKIP
         (1200, 64, 64, 3)
     """
-    size, channels = parse_size(image_size), channels_of(mode)
     check_limit(limit)
     path = existing_folder(path)
     files = find_images(path, recursive)[:limit]
     if not files:
         raise no_images(path, recursive)
-    convert = Reading(size, mode, fit=fit, max_value=max_value, pages=pages)
-    images, _ = read_images(convert.pages_of(files), (*size, channels), convert, path, skip_unreadable)
+    convert = Reading(parse_size(image_size), mode, fit=fit, max_value=max_value, pages=pages)
+    images, _ = read_images(convert.pages_of(files), convert.shape(files), convert, path, skip_unreadable)
     convert.warn(path)
     return images
 
@@ -106,24 +119,47 @@ class Reading:
         pages: see `load_folder`.
     """
 
-    def __init__(self, size, mode: str, nearest: bool = False, fit="crop", max_value=None, pages: str = "first"):
+    def __init__(self, size, mode: str | None, nearest=False, fit="crop", max_value=None, pages: str = "first"):
         check_reading(fit=fit, max_value=max_value, pages=pages)
+        mode = "L" if pages == "channels" else mode
         self._options = {"image_size": size, "mode": mode, "nearest": nearest, "fit": fit, "max_value": max_value}
         self._pages, self._lock = pages, threading.Lock()
         self._deep, self._highest, self._paged = 0, 0, 0
 
     def __call__(self, image: Image.Image) -> np.ndarray:
-        several = self._pages == "first" and getattr(image, "n_frames", 1) > 1
-        deep = image.mode.startswith("I") and self._options["max_value"] is None
-        highest = int(np.asarray(image).max()) if deep else 0
+        from PIL import ImageSequence
+
+        if self._pages == "channels":
+            return np.concatenate([self._one(page) for page in ImageSequence.Iterator(image)], axis=-1)
+        several = self._pages == "first" and getattr(image, "is_animated", False)
         with self._lock:
             self._paged += several
-            self._deep, self._highest = self._deep + deep, max(self._highest, highest)
-        return resize_and_crop(image, **self._options)
+        return self._one(image)
+
+    def _one(self, image: Image.Image) -> np.ndarray:
+        in_colour = is_deep_colour(image)  # which is seen before it is decoded
+        read = resize_and_crop(image, **self._options)
+        if is_deep(image) and self._options["max_value"] is None:
+            highest = int(np.asarray(image).max())
+        elif in_colour:  # of which Pillow reads the upper 8 bits
+            highest = int(np.asarray(image).max()) * 256 + 255
+        else:
+            return read
+        with self._lock:
+            self._deep, self._highest = self._deep + 1, max(self._highest, highest)
+        return read
 
     def pages_of(self, files: Sequence[Path]) -> Sequence[ImageFile]:
         """The files, or every page of them, as it was asked for."""
-        return files if self._pages == "first" else [page for file in files for page in _pages_of(file)]
+        return [page for file in files for page in _pages_of(file)] if self._pages == "all" else files
+
+    def shape(self, files: Sequence[ImageFile]) -> tuple[int, int, int]:
+        """(height, width, channels) of what the files become."""
+        size, mode = self._options["image_size"], self._options["mode"]
+        for file in files if self._pages == "channels" else ():
+            with contextlib.suppress(Exception), opened(file) as image:  # what cannot be read is reported later
+                return (*size, getattr(image, "n_frames", 1))
+        return (*size, channels_of(mode))
 
     def warn(self, source: Path, stacklevel: int = 3) -> None:
         """Says what the images may not be meant to be."""
@@ -137,8 +173,8 @@ class Reading:
             bits = max(self._highest, 1).bit_length()
             warnings.warn(
                 f"{self._deep} files of 16 bits hold no value above {self._highest}, so that their images are nearly "
-                f"black: if white is {2**bits - 1} ({bits} bits), say max_value={2**bits - 1} (--max-value). "
-                f"Received: path={str(source)!r}",
+                f"black: if white is {2**bits - 1} ({bits} bits), say max_value={2**bits - 1} (--max-value); of files "
+                f"in colour only 8 bits are read, so scale these yourself. Received: path={str(source)!r}",
                 stacklevel=stacklevel,
             )
 
@@ -156,11 +192,30 @@ class _Page:
 
 
 def _pages_of(file: Path) -> list[_Page]:
-    from PIL import Image
-
-    with contextlib.suppress(Exception), Image.open(file) as image:  # what cannot be read is reported where it is read
+    with contextlib.suppress(Exception), opened(file) as image:  # what cannot be read is reported where it is read
         return [_Page(file, number) for number in range(getattr(image, "n_frames", 1))]
     return [_Page(file, 0)]
+
+
+@contextlib.contextmanager
+def opened(file: ImageFile) -> Iterator[Image.Image]:
+    """A Pillow image, at its page. One of very many pixels is refused; of large ones, one is open at a time."""
+    from PIL import Image
+
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # refused here instead, in our words
+    if os.environ.get("GANZOO_MAX_PIXELS"):
+        Image.MAX_IMAGE_PIXELS = int(os.environ["GANZOO_MAX_PIXELS"])
+    with file.open("rb") as stream, Image.open(stream) as image:
+        pixels, most = image.width * image.height, Image.MAX_IMAGE_PIXELS
+        if most is not None and pixels > most:
+            raise ValueError(
+                f"it has {pixels / 1e6:.0f} million pixels, more than {most / 1e6:.0f}: shrink it, or set the "
+                f"environment variable GANZOO_MAX_PIXELS={pixels}"
+            )
+        with _one_at_a_time if pixels > LARGE else contextlib.nullcontext():
+            if number := getattr(file, "number", 0):
+                image.seek(number)
+            yield image
 
 
 def check_limit(limit: int | None) -> None:
@@ -254,16 +309,15 @@ def _read_into(
     images: np.ndarray, files: Sequence[ImageFile], convert: Callable[[Image.Image], np.ndarray]
 ) -> dict[int, Exception]:
     """Fills `images` from `files`. Returns what went wrong, by the file's index."""
-    from PIL import Image
-
     unreadable: dict[int, Exception] = {}
 
     def read(index: int) -> None:
         try:
-            with files[index].open("rb") as file, Image.open(file) as image:
-                if number := getattr(files[index], "number", 0):
-                    image.seek(number)
-                images[index] = convert(image)
+            with opened(files[index]) as image:
+                made = convert(image)
+                if made.shape != images.shape[1:]:
+                    raise ValueError(f"it has {made.shape[-1]} pages, and the first file {images.shape[-1]}")
+                images[index] = made
         except Exception as error:  # Pillow's readers raise all sorts on damaged files
             unreadable[index] = error
 

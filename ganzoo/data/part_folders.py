@@ -25,7 +25,18 @@ from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize_and_
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["class_folders", "halves", "image_folders", "load_class_folders", "load_domains", "load_pairs", "size_of"]
+__all__ = [
+    "class_folders",
+    "halves",
+    "image_folders",
+    "load_class_folders",
+    "load_domains",
+    "load_pairs",
+    "matched",
+    "names_alone",
+    "size_of",
+    "unequal_pairs",
+]
 
 ORIENTATION = 0x0112  # the tag in EXIF data
 
@@ -73,7 +84,7 @@ def load_class_folders(
             f"Classes without images: {named_together(empty, ', ')}. Fill or remove their folders. "
             f"Received: path={str(path)!r}"
         )
-    images, was_read = _read(list(itertools.chain(*files)), image_size, mode, path, skip_unreadable, convert)
+    images, was_read = _read(list(itertools.chain(*files)), path, skip_unreadable, convert)
     labels = np.repeat(np.arange(len(files)), [len(found) for found in files]).astype(np.int64)
     return images, labels[was_read], [folder.name for folder in folders]
 
@@ -105,10 +116,9 @@ def image_folders(path: Path) -> list[Path]:
     return [folder for folder in _subfolders(path) if find_images(folder, first=True)]
 
 
-def _read(files, image_size: Size, mode: str, source: Path, skip: bool, convert: Reading) -> tuple:
+def _read(files, source: Path, skip: bool, convert: Reading) -> tuple:
     """Images, and which files were read."""
-    shape = (*parse_size(image_size), channels_of(mode))
-    images, was_read = read_images(files, shape, convert, source, skip, stacklevel=4)
+    images, was_read = read_images(files, convert.shape(files), convert, source, skip, stacklevel=4)
     convert.warn(source, stacklevel=4)
     return images, was_read
 
@@ -154,7 +164,7 @@ def load_domains(
     for folder in domains:
         convert = Reading(parse_size(image_size), mode, **reading)
         files = convert.pages_of(find_images(folder)[:limit])
-        found.append(_read(files, image_size, mode, folder, skip_unreadable, convert)[0])
+        found.append(_read(files, folder, skip_unreadable, convert)[0])
     return found[0], found[1]
 
 
@@ -210,10 +220,10 @@ def load_pairs(
         cut = functools.partial(halves, size=size, mode=mode, nearest=nearest, fit=fit, max_value=max_value)
         images = read_images(files, (2, *size, channels), cut, folders[0], skip_unreadable)[0]
         return images[:, 0].copy(), images[:, 1].copy()
-    matched = [files[:limit] for files in _matched(*folders)]
-    _require_same_proportions(*matched)
+    paired = [files[:limit] for files in matched(*folders)]
+    _require_same_proportions(*paired)
     sides = []
-    for folder, files, is_map in zip(folders, matched, nearest):
+    for folder, files, is_map in zip(folders, paired, nearest):
         convert = Reading(size, mode, is_map, fit, max_value)
         sides.append(read_images(files, (*size, channels), convert, folder, skip_unreadable))
         convert.warn(folder)
@@ -237,18 +247,23 @@ def _pair_folders(path: Path, other: Path | None) -> list[Path]:
     return folders or [path]
 
 
-def _matched(first: Path, second: Path) -> tuple[list[Path], list[Path]]:
+def matched(first: Path, second: Path) -> tuple[list[Path], list[Path]]:
     """The files of two folders, pair by pair."""
     firsts, seconds = _by_name(first), _by_name(second)
     if not firsts or not seconds:
         raise no_images(second if firsts else first, True)
-    alone = [firsts[name] for name in firsts.keys() - seconds] + [seconds[name] for name in seconds.keys() - firsts]
-    if alone:
+    if alone := names_alone(first, second):
         raise ValueError(
-            f"{len(alone)} images have no partner of the same name: {named_together(sorted(alone), ', ')}. Add or "
+            f"{len(alone)} images have no partner of the same name: {named_together(alone, ', ')}. Add or "
             f"remove them. Received: folders {str(first)!r} and {str(second)!r}"
         )
     return list(firsts.values()), [seconds[name] for name in firsts]
+
+
+def names_alone(first: Path, second: Path) -> list[Path]:
+    """The images of two folders that have no partner of the same name in the other."""
+    firsts, seconds = _by_name(first), _by_name(second)
+    return sorted([*(firsts[n] for n in firsts.keys() - seconds), *(seconds[n] for n in seconds.keys() - firsts)])
 
 
 def _by_name(folder: Path) -> dict[str, Path]:
@@ -264,16 +279,20 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 def _require_same_proportions(firsts: list[Path], seconds: list[Path]) -> None:
     """Refuses pairs that would be cropped each in its own way, and lie on one another no more."""
-    unequal = [
-        f"{first} ({a[0]}x{a[1]}) and {second} ({b[0]}x{b[1]})"
-        for first, second in zip(firsts, seconds)
-        if (a := size_of(first)) and (b := size_of(second)) and abs(a[0] * b[1] - a[1] * b[0]) > max(*a, *b)
-    ]
-    if unequal:
+    if unequal := unequal_pairs(firsts, seconds):
         raise ValueError(
             f"{len(unequal)} pairs have unequal proportions: crop one image of each. "
             f"Received: {named_together(unequal)}"
         )
+
+
+def unequal_pairs(firsts: list[Path], seconds: list[Path]) -> list[str]:
+    """Pairs whose images have unequal proportions, in words."""
+    return [
+        f"{first} ({a[0]}x{a[1]}) and {second} ({b[0]}x{b[1]})"
+        for first, second in zip(firsts, seconds)
+        if (a := size_of(first)) and (b := size_of(second)) and abs(a[0] * b[1] - a[1] * b[0]) > max(*a, *b)
+    ]
 
 
 def size_of(file: Path) -> tuple[int, int] | None:

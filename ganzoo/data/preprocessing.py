@@ -357,7 +357,10 @@ def check_reading(
     fit: str = "crop", max_value: float | None = None, pages: str = "first", skip_unreadable: bool = False
 ) -> None:
     """Refuses ways to read files that there are not."""
-    for name, value, known in (("fit", fit, ("crop", "pad", "stretch")), ("pages", pages, ("first", "all"))):
+    for name, value, known in (
+        ("fit", fit, ("crop", "pad", "stretch")),
+        ("pages", pages, ("first", "all", "channels")),
+    ):
         if value not in known:
             raise ValueError(f"`{name}` is one of {', '.join(known)}. Received: {name}={value!r}")
     number = isinstance(max_value, (int, float, np.number)) and not isinstance(max_value, bool)
@@ -396,6 +399,11 @@ def _flatten(image: Image.Image, mode: str | None, max_value: float | None = Non
 def is_deep(image: Image.Image) -> bool:
     """Whether a Pillow image has more than 8 bits: 16 ("I;16", "I;16B"), 32 ("I"), or floats ("F")."""
     return image.mode == "F" or image.mode.startswith("I")
+
+
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether the file of a Pillow image has 16 bits in each of several channels, of which Pillow reads 8."""
+    return image.mode in ("RGB", "RGBA") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def _eight_bits(pixels: np.ndarray, max_value: float | None) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganzoo.data.archives import SPLITS, read_npz, split_keys
+from ganzoo.data.archives import SPLITS, open_archive, read_npz, split_keys
 from ganzoo.data.folders import find_images, load_folder
 from ganzoo.data.named import load_named
 from ganzoo.data.preprocessing import parse_shape, resize_loaded
@@ -119,8 +119,8 @@ def has_split(path: Path, split: str) -> bool:
         return (path / split).is_dir()
     if path.suffix != ".npz":
         return False
-    with np.load(path) as archive:
-        return any(images in archive.files for images, _ in split_keys(split))
+    with open_archive(path) as archive:
+        return any(images in archive for images, _ in split_keys(split))
 
 
 def split_folder(path: Path, split: str) -> Path:

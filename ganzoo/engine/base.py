@@ -160,6 +160,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         jit_compile: bool | str = "auto",
         steps_per_execution: int = 1,
         run_eagerly: bool = False,
+        **others,
     ) -> None:
         """Sets the players' optimizers. Not needed for the defaults: `fit` and `evaluate` compile on their own.
 
@@ -180,6 +181,11 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
 
             >>> model.compile({"generator": keras.optimizers.Adam(1e-4), "discriminator": keras.optimizers.Adam(4e-4)})
         """
+        if others:
+            raise TypeError(
+                "compile of a GAN takes one optimizer per player, compile({'generator': ..., 'discriminator': ...}), "
+                f"and no losses, which are the model's own. Received: {', '.join(others)}"
+            )
         if jit_compile is True and keras.config.backend() == "torch":
             raise ValueError(
                 "torch.compile does not take a training step of second derivatives and two optimizers: leave "
@@ -262,7 +268,9 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
                 `discriminator_steps` batches of new images; a trailing incomplete set is dropped.
             epochs: int, passes over the data.
             shuffle: for arrays; the order is a function of the model's seed and step count, the same on every backend.
-            initial_epoch: int, as in Keras.
+            initial_epoch: int, as in Keras. The order of arrays goes on from the steps that a saved model has made; a
+                stream begins anew, so that with `steps_per_epoch` below one pass its end is seen less often.
+                `ganzoo.callbacks.Backup` goes on in the middle of a pass.
             steps_per_epoch: int, training steps in an epoch instead of one pass.
             validation_data: anything that `evaluate` takes.
             validation_batch_size: int, for `validation_data`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import itertools
 import threading
 import zlib
@@ -16,6 +17,7 @@ import numpy as np
 from ganzoo.data.preprocessing import check_positive
 from ganzoo.engine.naming import Together, is_array, is_in_memory, named
 from ganzoo.engine.parts import Part, as_array
+from ganzoo.engine.remedies import framework_of, translated
 
 __all__ = ["ArrayFeed", "StreamFeed", "make_feed"]
 
@@ -265,7 +267,7 @@ def make_feed(
     """
     given = {endless[0]: endless[1], "batch_size": batch_size, "steps_per_epoch": steps}
     check_positive(**{argument: value for argument, value in given.items() if value is not None})
-    check = _Check(data, name, allow_nonnegative)
+    check = _Check(data, name, allow_nonnegative, framework_of(x))
     if is_in_memory(x, data):
         parts = check(named(x, y, data, name))
         groups = {part: data[part].group for part in parts}
@@ -275,6 +277,16 @@ def make_feed(
     rank = len(next(iter(data.values())).shape)
     if isinstance(x, (list, tuple)) and x and is_array(x[0]) and len(x[0].shape) == rank:
         raise ValueError(f"A list of single images must become one array: `np.stack(x)`. Received: a list of {len(x)}")
+    if isinstance(x, (list, tuple)) and x and hasattr(x[0], "getbands"):
+        raise ValueError(
+            "Pillow's images must become one array: `np.stack([ganzoo.data.resize_and_crop(image, (64, 64), 'RGB') for "
+            f"image in x])`, in the model's size. Received: a {type(x).__name__} of {len(x)}"
+        )
+    if inspect.isroutine(x):
+        raise TypeError(
+            "Batches come from what a function makes, not from the function: call it, and say how many batches make an "
+            f"epoch, fit({getattr(x, '__name__', 'x')}(), steps_per_epoch=100). Received: x={x!r:.100}"
+        )
     if batch_size is not None:
         raise ValueError(
             "`batch_size` is for arrays; this data comes in batches of its own. Leave `batch_size` out. "
@@ -308,21 +320,25 @@ def make_feed(
 class _Check:
     """Checks and packs parts; that the first of them held negative floats is known from then on."""
 
-    def __init__(self, data: Mapping[str, Part], name: str, allow_nonnegative: bool):
+    def __init__(self, data: Mapping[str, Part], name: str, allow_nonnegative: bool, framework: str):
         self._data, self._name, self._allowed = data, name, dict.fromkeys(data, allow_nonnegative)
+        self._framework = framework
 
     def __call__(self, parts: Mapping[str, Any], in_batches: bool = False) -> dict[str, np.ndarray]:
         return {name: self._packed(name, values, in_batches) for name, values in parts.items()}
 
     def _packed(self, name: str, values: Any, in_batches: bool) -> np.ndarray:
         part, called = self._data[name], self._name if len(self._data) == 1 else name
-        values = as_array(values)
+        framework, values = framework_of(values) or self._framework, as_array(values)
         if in_batches and len(part.shape) > 1 and values.shape == part.shape:
             raise ValueError(
                 "The data must come in batches: `.batch(64)` of a tf.data.Dataset, `batch_size=64` of a DataLoader. "
                 f"Received: {called} of single images, {values.shape}"
             )
-        packed = part.check(values, called, allow_nonnegative=self._allowed[name])
+        try:
+            packed = part.check(values, called, allow_nonnegative=self._allowed[name])
+        except ValueError as error:
+            raise ValueError(translated(str(error), framework, in_batches)) from None
         self._allowed[name] = True  # the range is known to begin below 0: a later batch may be all bright
         return packed
 

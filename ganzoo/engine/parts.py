@@ -16,7 +16,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from ganzoo.data.preprocessing import check_images, check_positive, resize_and_crop
+from ganzoo.data.folders import Reading, opened
+from ganzoo.data.preprocessing import check_images, check_positive
 
 __all__ = ["Images", "Labels", "Part", "Text", "Vectors"]
 
@@ -64,8 +65,8 @@ class Part:
         """Examples (num, *shape) as a user could give them, made of nothing but the seed: the same everywhere."""
         raise NotImplementedError
 
-    def read(self, text: str, name: str) -> Any:
-        """What a command line says, as values for `check`."""
+    def read(self, text: str, name: str, **reading: Any) -> Any:
+        """What a command line says, as values for `check`; `reading`: of files, see `ganzoo.data.load_folder`."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -121,22 +122,21 @@ class Images(Part):
         tiles = rng.integers(0, 256, (num, 4, 4, self.shape[2]), "uint8")  # a mosaic of sixteen colours
         return tiles[:, np.arange(height) * 4 // height][:, :, np.arange(width) * 4 // width]
 
-    def read(self, text, name):
-        from PIL import Image
-
+    def read(self, text, name, **reading):
         path = Path(text).expanduser()
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(self.shape[2] or 0)
-        size = None if None in self.shape else (self.shape[0], self.shape[1])
+        convert = Reading(None if None in self.shape else self.shape[:2], mode, **reading)
         images = []
-        for file in (file for file in files if file.is_file() and not file.name.startswith(".")):
+        for file in convert.pages_of([file for file in files if file.is_file() and not file.name.startswith(".")]):
             try:
-                with Image.open(file) as image:
-                    images.append(resize_and_crop(image, size, mode))  # type: ignore[arg-type]
-            except OSError as error:
+                with opened(file) as image:
+                    images.append(convert(image))
+            except (OSError, ValueError) as error:
                 raise ValueError(f"{file} cannot be read as an image: {error}. Received: {name}={text}") from None
         if not images:
             raise ValueError(f"There is no image file of that name. Received: {name}={text}")
+        convert.warn(path)
         if len({image.shape for image in images}) > 1:
             raise ValueError(f"The images differ in size: name them one at a time. Received: {name}={text}")
         return np.stack(images)
@@ -166,7 +166,7 @@ class Vectors(Part):
     def examples(self, num, seed=0):
         return np.random.default_rng(seed).standard_normal((num, *self.shape), "float32")  # type: ignore[arg-type]
 
-    def read(self, text, name):
+    def read(self, text, name, **reading):
         try:
             return np.array([float(number) for number in text.split(",")], "float32").reshape(-1, *self.shape)
         except ValueError:
@@ -215,7 +215,7 @@ class Labels(Part):
     def examples(self, num, seed=0):
         return (np.arange(num) % self.num_classes).astype("int32")
 
-    def read(self, text, name):
+    def read(self, text, name, **reading):
         try:
             numbers = [int(number) for number in text.split(",")]
         except ValueError:
@@ -325,7 +325,7 @@ class Text(Part):
         rng = np.random.default_rng(seed)
         return np.array([" ".join(rng.choice(self.vocabulary, min(3, self.length))) for _ in range(num)])
 
-    def read(self, text, name):
+    def read(self, text, name, **reading):
         return text
 
     def get_config(self):

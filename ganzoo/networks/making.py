@@ -56,6 +56,7 @@ def copy_of(network: keras.Model, given: Network) -> keras.Model:
         copy = keras.models.clone_model(network)
     else:
         copy = build(given, "generator")
+    copy.name = f"{network.name}_ema"
     copy.trainable = False
     copy.set_weights(network.get_weights())
     return copy

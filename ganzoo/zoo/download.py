@@ -12,13 +12,12 @@ import difflib
 import errno
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from ganzoo.zoo.transfer import Download, Missing, WeightsError, WeightsFile, Wrong, mismatch, sha256, shown
+from ganzoo.zoo.transfer import Download, Missing, WeightsError, WeightsFile, mismatch, sha256, shown
 
 __all__ = ["RELEASE_URL", "WeightsError", "WeightsFile", "bundled_dir", "cache_dir", "locate", "sha256"]
 
@@ -47,8 +46,8 @@ def locate(weights: WeightsFile, source: str | os.PathLike[str] | None = None, p
 
     What comes over the network is kept in the cache, `weights/` under `GANZOO_HOME` or the platform's user cache. A
     file there is verified on each use and then used without network; one that does not hold is fetched anew. A server
-    that is silent for `GANZOO_TIMEOUT` seconds (20) is asked again, five times in all; what has arrived is resumed,
-    also by a later call.
+    that brings nothing, or next to nothing, for `GANZOO_TIMEOUT` seconds (20) is asked again, five times in all; what
+    has arrived is resumed, also by a later call.
 
     Args:
         weights: The file to find.
@@ -115,10 +114,10 @@ def _from(weights: WeightsFile, source: str | os.PathLike[str], progress: bool) 
         return _local(weights, Path(text).expanduser())
     if scheme.lower() in ("http", "https"):
         url = _file_url(text, weights)
-        return _through_cache(weights, lambda part: Download(url, part, weights).run(progress))
+        return _through_cache(weights, lambda part: Download(text, url, {}, part, weights).run(progress))
     if scheme == "hf":
         place = _hub_place(text, weights)
-        return _through_cache(weights, lambda part: _from_hub(weights, place, part, progress))
+        return _through_cache(weights, lambda part: Download(text, *_hub_url(*place), part, weights).run(progress))
     raise ValueError(f"Unknown kind of address. {_SOURCES} Received: source={shown(text)!r}")
 
 
@@ -156,6 +155,30 @@ def _file_url(url: str, weights: WeightsFile) -> str:
     if parts.path == "" or parts.path.endswith("/"):
         parts = parts._replace(path=(parts.path or "/") + quote(weights.file))
     return urlunsplit(parts)
+
+
+def _hub_place(source: str, weights: WeightsFile) -> tuple[str, str, str | None]:
+    """Repository, path and revision of an hf:// address."""
+    match = re.fullmatch(r"hf://([\w.-]+/[\w.-]+)(?:@([^/]+))?(?:/(.*))?", source)
+    path = match[3] or "" if match else ""
+    if not match or ".." in path.split("/"):
+        raise ValueError(f"The address must be hf://owner/repo[@revision][/path]. Received: source={source!r}")
+    if path == "" or path.endswith("/"):
+        path += weights.file
+    return match[1], path.lstrip("/"), unquote(match[2]) if match[2] else None
+
+
+def _hub_url(repo: str, path: str, revision: str | None) -> tuple[str, dict[str, str]]:
+    """The file's address on the hub, and the headers with the token that huggingface_hub knows."""
+    try:
+        from huggingface_hub import constants, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers
+    except ImportError:
+        fix = "Install it: pip install 'keras-ganzoo[hub]'."
+        raise WeightsError(f"hf:// addresses need huggingface_hub. {fix} Received: repo={repo!r}") from None
+    if constants.HF_HUB_OFFLINE:
+        raise WeightsError(f"HF_HUB_OFFLINE keeps from the hub. Unset it. Received: repo={repo!r}")
+    return hf_hub_url(repo, path, revision=revision), build_hf_headers()
 
 
 # ------------------------------------------------------------------------------------------------------------ the cache
@@ -233,63 +256,3 @@ def _locked(final: Path, weights: WeightsFile) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-# ------------------------------------------------------------------------------------------------ from Hugging Face Hub
-
-
-def _hub_place(source: str, weights: WeightsFile) -> tuple[str, str | None, str]:
-    """Repository, revision and path of an hf:// address."""
-    match = re.fullmatch(r"hf://([\w.-]+/[\w.-]+)(?:@([^/]+))?(?:/(.*))?", source)
-    path = match[3] or "" if match else ""
-    if not match or ".." in path.split("/"):
-        raise ValueError(f"The address must be hf://owner/repo[@revision][/path]. Received: source={source!r}")
-    if path == "" or path.endswith("/"):
-        path += weights.file
-    return match[1], unquote(match[2]) if match[2] else None, path.lstrip("/")
-
-
-def _from_hub(weights: WeightsFile, place: tuple[str, str | None, str], part: Path, progress: bool) -> None:
-    repo, revision, path = place
-    shown = f"hf://{repo}{'@' + revision if revision else ''}/{path}"
-    try:
-        import huggingface_hub as hub
-        from huggingface_hub.errors import EntryNotFoundError
-    except ImportError:
-        fix = "Install it: pip install 'keras-ganzoo[hub]'."
-        raise WeightsError(f"hf:// addresses need huggingface_hub. {fix} Received: source={shown!r}") from None
-    folder = part.with_name(part.name + ".hub")
-    try:
-        size = hub.get_hf_file_metadata(hub.hf_hub_url(repo, path, revision=revision)).size
-        if size != weights.bytes:
-            raise Wrong(f"the hub offers {size} bytes where the card says {weights.bytes}")
-        with _hub_progress(progress):
-            os.replace(hub.hf_hub_download(repo, path, revision=revision, local_dir=folder), part)
-        if problem := mismatch(part, weights):
-            part.unlink()
-            raise Wrong(problem)
-    except Exception as error:  # the hub's own classes, and those of whichever HTTP library its version stands on
-        if isinstance(error, OSError) and error.errno in _FULL + _DENIED:
-            raise
-        kind = Missing if isinstance(error, EntryNotFoundError) else WeightsError
-        problem = " ".join(str(error).split())[:300] or type(error).__name__
-        raise kind(
-            f"Could not fetch {weights.file} from the hub: {problem}. Check owner, repository, revision, path and your "
-            f"access, or name another source. Received: source={shown!r}"
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _hub_progress(progress: bool) -> Iterator[None]:
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    silence = not progress and not are_progress_bars_disabled()
-    if silence:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        if silence:
-            enable_progress_bars()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ def open_model(source: str | Path, **arguments: Any) -> GAN:
             raise ValueError(f"The training in {source} is not finished: run `ganzoo train` again to resume it.")
     if not path.is_file():
         raise ValueError(f"There is no such file. Received: {path}")
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} cannot be read as a model of ganzoo: it is damaged or cut off, no whole .keras file.")
     try:
         model = keras.saving.load_model(path)
     except Exception as error:

@@ -22,7 +22,7 @@ from ganzoo.zoo.registry import suggestion
 if TYPE_CHECKING:
     from ganzoo.zoo.recipes import Dataset
 
-__all__ = ["DERIVED", "derived_of", "folder_of", "how_read", "read_parts", "reading_of"]
+__all__ = ["DERIVED", "derived_of", "folder_of", "how_read", "layout_of", "read_parts", "reading_of", "shape_of"]
 
 _LOOKED_AT = 20  # images whose sizes tell what a folder holds
 
@@ -90,6 +90,20 @@ def derived_of(parts: Mapping[str, Part], source: Any, split: str, derive: Mappi
     if pairs or (isinstance(source, tuple) and len(source) == len(asked)):
         given = set(asked)
     return {name: function for name, function in derive.items() if name not in given}
+
+
+def layout_of(parts: Mapping[str, Part]) -> str:
+    """What a folder for these parts holds: "images", "classes", "pairs" or "domains"."""
+    images = [part for part in parts.values() if isinstance(part, Images) and not part.derived]
+    if len(images) == 2:
+        return "pairs" if images[0].group == images[1].group else "domains"
+    return "classes" if any(isinstance(part, Labels) for part in parts.values()) else "images"
+
+
+def shape_of(parts: Mapping[str, Part]) -> tuple[int, ...] | None:
+    """(height, width, channels) of the last part of images, where it is known."""
+    images = [part for part in parts.values() if isinstance(part, Images)]
+    return _known(images[-1]) if images else None
 
 
 def how_read(parts: Mapping[str, Part], source: Any, split: str, derive: Mapping[str, str]) -> str:
@@ -170,7 +184,8 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
             f"command line --image-shape 64x64x3. Received: {str(path)!r}"
         )
     (first, shape), *rest = images.items()
-    size, mode = shape[:2], _mode(max(each[2] for each in images.values()))
+    size = shape[:2]
+    mode = "L" if reading.get("pages") == "channels" else _mode(max(each[2] for each in images.values()))
     if not rest and not others:
         return {first: data.load_folder(path, size, mode, **reading)}
     if not rest and len(others) == 1 and isinstance(wanted[others[0]], Labels):
@@ -180,8 +195,8 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
         paired = wanted[first].group == wanted[rest[0][0]].group
         if paired and not image_folders(path):
             _check_halves(path, size)
-        if paired and reading.pop("pages", "first") != "first":
-            raise ValueError("Pairs are read from the first page of each file. Received: pages='all'")
+        if paired and reading.get("pages", "first") != "first":
+            raise ValueError(f"Pairs are read from the first page of each file. Received: reading={reading}")
         read = (data.load_pairs if paired else data.load_domains)(path, size, mode, **reading)
         return {name: _of_channels(part, images[name][2]) for name, part in zip(images, read)}
     raise ValueError(

@@ -16,6 +16,7 @@ import numpy as np
 from ganzoo import metrics, plot
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
+from ganzoo.data import check
 from ganzoo.data.part_folders import class_folders
 from ganzoo.engine.feed import make_feed
 from ganzoo.engine.parts import Images, Labels, vocabulary_of
@@ -23,7 +24,7 @@ from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
 from ganzoo.models import get_model
 from ganzoo.zoo import presets, weights
-from ganzoo.zoo.reading import derived_of, folder_of, how_read, read_parts
+from ganzoo.zoo.reading import derived_of, folder_of, how_read, layout_of, read_parts, shape_of
 from ganzoo.zoo.recipes import MAX_EPOCHS, Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
     BACKUP,
@@ -50,9 +51,10 @@ from ganzoo.zoo.watching import MONITOR, Health, KeepBest, StopBetweenSteps
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
-__all__ = ["compile_for", "differences", "read_record", "settings", "train"]
+__all__ = ["check_data", "compile_for", "differences", "read_record", "settings", "train"]
 
 BACKUP_STEPS = 500  # and at the end of each epoch
+QUICKLY = 500  # images whose pixels are looked at before a training
 MONITORED = 2000  # training images
 MONITOR_SEED = 10_000  # far from those of the evaluation: what chooses the best does not also report it
 
@@ -123,6 +125,8 @@ def train(
     _check_phases(recipe, preset)
     wanted, source = _wanted(recipe), recipe.dataset.name if data is None else data
     reading = dict(recipe.dataset.reading if reading is None else reading)
+    if data is not None and verbose != 0 and not (folder / BACKUP).is_file():
+        _say(verbose, f"Data: {_look_at(recipe, wanted, data, data_dir, image_shape, reading).short}")
     parts = _parts_of(recipe, wanted, data, data_dir, image_shape, reading)
     made = derived_of(wanted, source, recipe.dataset.split, recipe.dataset.derive)
     if told := how_read(wanted, source, recipe.dataset.split, made):
@@ -189,6 +193,30 @@ def _parts_of(recipe: Recipe, wanted: dict, data: Any, data_dir, image_shape: An
         image_shape=image_shape or (dataset.image_shape if own else None),
         folder_shape=shape if isinstance(shape, list) else None,
         reading=reading,
+    )
+
+
+def check_data(
+    preset: str | Path, data: Any, *, data_dir=None, image_shape=None, batch_size=None, reading={}, **options
+):
+    """`ganzoo.data.check` of data for a preset: as its training would read them. Returns a `ganzoo.data.Report`."""
+    recipe = _effective(presets.read_recipe(preset), None, batch_size, None)
+    return _look_at(recipe, _wanted(recipe), data, data_dir, image_shape, reading, **options)
+
+
+def _look_at(recipe: Recipe, wanted: dict, source: Any, data_dir, image_shape, reading: Mapping, **options) -> Any:
+    model, dataset = get_model(recipe.model), recipe.dataset
+    derived = derived_of(wanted, source, dataset.split, dataset.derive)
+    shape = image_shape or shape_of(wanted) or recipe.arguments.get("image_shape")
+    chosen = {name: value for name, value in reading.items() if name != "skip_unreadable"}
+    return check(
+        source,
+        layout=layout_of({name: part for name, part in wanted.items() if name not in derived}),
+        image_shape=tuple(shape) if folder_of(source, dataset.split) is not None and shape else None,
+        batch_size=recipe.training.batch_size * model.discriminator_steps,
+        split=dataset.split,
+        data_dir=data_dir,
+        **{"looked_at": QUICKLY, **chosen, **options},
     )
 
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import os
 import re
 import socket
-import time
-from collections.abc import Callable, Iterator
+import ssl
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
-    import requests
+    import httpx2
 
 __all__ = ["Again", "Download", "Missing", "WeightsError", "WeightsFile", "Wrong", "mismatch", "sha256", "shown"]
 
 ATTEMPTS = 5  # requests for one file before giving up
 BACKOFF = 0.5  # seconds before the second attempt, doubled each time
 MAX_REDIRECTS = 10
-MIN_BYTES = 1024  # a connection that brings less within one timeout has stalled, however steadily it drips
+MIN_BYTES = 1024  # a server that brings less within one timeout has stalled, however steadily it drips
+REASONS: dict[type[BaseException], str] = {
+    socket.gaierror: "the host name was not found (DNS)",
+    ConnectionRefusedError: "the connection was refused",
+    ConnectionResetError: "the connection was reset",
+}
 
 
 class WeightsError(RuntimeError):
@@ -92,10 +100,10 @@ def mismatch(path: Path, weights: WeightsFile) -> str | None:
     return None
 
 
-def shown(url: str) -> str:
-    """The address without what may be secret in it: user, password and query."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+def shown(text: str) -> str:
+    """What others wrote, for a message: printable, not long, without user, password and query of an address."""
+    text = re.sub(r"\?[^\s'\"]*", "", re.sub(r"//[^\s/'\"]*@", "//", text))
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:400]
 
 
 def _timeout() -> float:
@@ -106,182 +114,150 @@ def _timeout() -> float:
     raise ValueError(f"GANZOO_TIMEOUT is a number of seconds, at most a day. Received: GANZOO_TIMEOUT={text!r}")
 
 
-def _public(error: Exception) -> str:
-    """What requests says of an address, without user, password and query."""
-    return re.sub(r"\?[^\s'\"]*", "", re.sub(r"//[^\s/'\"]*@", "//", str(error)))
+@functools.cache
+def _loop(process: int) -> asyncio.AbstractEventLoop:
+    """A loop in a thread of its own, for the caller may be inside one, as in a notebook. A fork needs another."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="ganzoo-download", daemon=True).start()
+    return loop
 
 
 class Download:
-    """The transfer of one file into `part`, in as many attempts as it takes up to `ATTEMPTS`."""
+    """The transfer of one file into `part`, in as many attempts as it takes up to `ATTEMPTS`.
 
-    def __init__(self, url: str, part: Path, weights: WeightsFile):
-        self.url, self.part, self.weights = url, part, weights
-        self.etag: str | None = None  # of the file that the bytes in `part` are from, as far as this process knows
+    One clock runs for all of an attempt: `GANZOO_TIMEOUT` seconds from looking up the host's name, through all
+    redirects, to the first `MIN_BYTES` of the file, and as many for each further `MIN_BYTES`.
+    """
+
+    def __init__(self, source: str, url: str, headers: dict[str, str], part: Path, weights: WeightsFile):
+        self.source, self.url, self.part, self.weights = source, url, part, weights
+        self.headers = {"User-Agent": "ganzoo", "Accept-Encoding": "identity", **headers}
         self.timeout = _timeout()
 
     def run(self, progress: bool) -> None:
-        import requests
+        from tqdm import tqdm
+
+        options = {"desc": self.weights.file, "unit": "B", "unit_scale": True, "disable": not progress}
+        with tqdm(total=self.weights.bytes, **options) as self.bar:
+            work = asyncio.run_coroutine_threadsafe(self.attempts(), _loop(os.getpid()))
+            try:
+                while not work.done():
+                    concurrent.futures.wait([work], timeout=1)  # on Windows, nothing interrupts a wait without end
+                work.result()
+            finally:
+                work.cancel()  # if the caller was interrupted
+
+    async def attempts(self) -> None:
+        import httpx2
 
         wrong = 0
-        with requests.Session() as session, _bar(self.weights, progress) as update:
-            # Redirects are followed in `request`: requests would read the body of each, however long.
-            session.get_redirect_target = lambda response: None  # type: ignore
-            session.headers.update({"User-Agent": "ganzoo", "Accept-Encoding": "identity"})
-            for attempt in range(ATTEMPTS):
-                try:
-                    return self.attempt(session, update)
-                except Again as error:
-                    problem, delay = str(error), error.delay
-                    if isinstance(error, Wrong):
-                        self.part.unlink(missing_ok=True)
-                        wrong += 1
-                if wrong == 2:
-                    raise WeightsError(self.message(f"This is not the file: {problem}", "Check the address"))
-                if attempt + 1 < ATTEMPTS:
-                    time.sleep(BACKOFF * 2**attempt if delay is None else delay)
+        try:
+            async with httpx2.AsyncClient(headers=self.headers, timeout=None) as client:
+                for attempt in range(ATTEMPTS):
+                    try:
+                        return await self.attempt(client)
+                    except Again as error:
+                        problem, delay = str(error), error.delay
+                        if isinstance(error, Wrong):
+                            self.part.unlink(missing_ok=True)
+                            wrong += 1
+                    if wrong == 2:
+                        raise self.error(f"This is not the file: {problem}")
+                    if attempt + 1 < ATTEMPTS:
+                        await asyncio.sleep(BACKOFF * 2**attempt if delay is None else delay)
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, ImportError, ValueError) as error:
+            raise self.error(f"The address, or that of the proxy, cannot be used: {error}") from error
         have = self.have()
         kept = f" ({have} of {self.weights.bytes} bytes are kept, the next call goes on from there)" if have else ""
         fix = "Check the address and the network and try again"
-        raise WeightsError(self.message(f"Gave up after {ATTEMPTS} attempts: {problem}{kept}", fix))
+        raise self.error(f"Gave up after {ATTEMPTS} attempts: {problem}{kept}", fix)
 
-    def attempt(self, session: requests.Session, update: Callable[[int], None]) -> None:
+    async def attempt(self, client: httpx2.AsyncClient) -> None:
         """One request for what `part` lacks; returns when `part` is the verified file."""
-        if self.have() < self.weights.bytes:
-            with self.request(session) as response:
-                self.check_status(response)
-                start = self.start(response)
-                self.etag = response.headers.get("ETag")
-                self.receive(response, start, update)
-        problem = mismatch(self.part, self.weights)
-        if problem:
+        import httpx2
+
+        try:
+            if self.have() < self.weights.bytes:
+                async with asyncio.timeout(self.timeout) as clock:
+                    await self.request(client, clock)
+        except TimeoutError as error:
+            raise Again(f"the server did not answer in time ({MIN_BYTES} bytes in {self.timeout:g} s)") from error
+        except httpx2.UnsupportedProtocol:
+            raise
+        except httpx2.TransportError as error:
+            layers = list(_layers(error))
+            insecure = [layer for layer in layers if isinstance(layer, ssl.SSLError)]
+            if insecure and isinstance(error, httpx2.ConnectError):
+                fix = "Check the address and the machine's certificates"
+                raise self.error(f"No secure connection: {insecure[0]}", fix) from error
+            known = [text for layer in layers for kind, text in REASONS.items() if isinstance(layer, kind)]
+            raise Again(known[0] if known else f"the connection failed ({type(error).__name__}: {error})") from error
+        if problem := mismatch(self.part, self.weights):
             raise Wrong(problem)
 
-    def request(self, session: requests.Session) -> requests.Response:
-        import requests
+    async def request(self, client: httpx2.AsyncClient, clock: asyncio.Timeout) -> None:
+        have = self.have()
+        request = client.build_request("GET", self.url, headers={"Range": f"bytes={have}-"} if have else {})
+        for _ in range(MAX_REDIRECTS + 1):
+            # Redirects are followed here: the client would read the body of each, however long.
+            async with contextlib.aclosing(await client.send(request, stream=True)) as response:
+                if not response.next_request:
+                    self.check(response)
+                    return await self.receive(response, clock)
+                request = response.next_request
+        raise self.error(f"The server redirects more than {MAX_REDIRECTS} times")
 
-        headers = {}
-        if have := self.have():
-            headers["Range"] = f"bytes={have}-"
-            if self.etag and not self.etag.startswith("W/"):
-                headers["If-Range"] = self.etag
-        url = self.url
-        try:
-            for _ in range(MAX_REDIRECTS + 1):
-                response = session.get(url, headers=headers, stream=True, timeout=self.timeout)
-                target = requests.Session.get_redirect_target(session, response)
-                if target is None:
-                    return response
-                response.close()
-                url = urljoin(response.url, target)
-        except requests.exceptions.SSLError as error:
-            problem = f"No secure connection: {_reason(error)}"
-            raise WeightsError(self.message(problem, "Check the address and the machine's certificates")) from error
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise Again(_reason(error)) from error
-        except (requests.RequestException, ValueError) as error:  # a redirect to something that is no address
-            raise WeightsError(self.message(f"The address cannot be used: {_public(error)}", "Check it")) from error
-        problem = f"The server redirects more than {MAX_REDIRECTS} times"
-        raise WeightsError(self.message(problem, "Check the address"))
-
-    def check_status(self, response: requests.Response) -> None:
-        code = response.status_code
-        answer = f"The server answered {code} {response.reason}"
-        if code in (200, 206):
-            return
+    def check(self, response: httpx2.Response) -> None:
+        code, headers = response.status_code, response.headers
+        answer = f"The server answered {code} {headers.get('X-Error-Message') or response.reason_phrase}"
         if code in (408, 425, 429) or code >= 500:
-            wait = response.headers.get("Retry-After", "")
+            wait = headers.get("Retry-After", "")
             raise Again(answer, min(float(wait[:9]), 30.0) if wait.isdecimal() else None)
         if code == 416:
             raise Wrong(answer)
         if code in (404, 410):
-            raise Missing(self.message(f"{answer}: there is no such file", "Check the address"))
+            # The hub says whether it lacks the file or all of the repository.
+            lacks = headers.get("X-Error-Code", "EntryNotFound") == "EntryNotFound"
+            raise self.error(f"{answer}: there is no such file", kind=Missing if lacks else WeightsError)
         if code in (401, 403, 407):
-            raise WeightsError(self.message(f"{answer}: access is refused", "Check the address and your access"))
-        raise WeightsError(self.message(answer, "Check the address"))
-
-    def start(self, response: requests.Response) -> int:
-        """The place in the file where the answer's body begins. Only a 206 that fits what is there continues it."""
-        if response.status_code == 206:
-            given = response.headers.get("Content-Range", "")
-            match = re.fullmatch(r"bytes (\d{1,18})-\d+/(\d+|\*)", given.strip())
-            if not match or int(match[1]) != self.have() or match[2] not in ("*", str(self.weights.bytes)):
-                raise Wrong(f"the server answered the range wrongly, with Content-Range {given!r}")
-            if self.etag and response.headers.get("ETag") != self.etag:
-                raise Wrong("the file changed on the server during the download")
-            return int(match[1])
-        length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and length.lstrip("0") != str(self.weights.bytes):
-            kind = response.headers.get("Content-Type", "unknown")
+            raise self.error(f"{answer}: access is refused", "Check the address and your access")
+        if code not in (200, 206):
+            raise self.error(answer)
+        given, length = headers.get("Content-Range", ""), headers.get("Content-Length", "")
+        if code == 206 and not given.startswith(f"bytes {self.have()}-"):
+            raise Wrong(f"the server answered the range wrongly, with Content-Range {given!r}")
+        if code == 200 and length.isdecimal() and length.lstrip("0") != str(self.weights.bytes):
+            kind = headers.get("Content-Type", "unknown")
             raise Wrong(f"the server offers {length} bytes of type {kind} where the card says {self.weights.bytes}")
-        return 0
 
-    def receive(self, response: requests.Response, start: int, update: Callable[[int], None]) -> None:
-        done = start
-        with self.part.open("ab" if start else "wb") as file:
-            for data in self.chunks(response):
+    async def receive(self, response: httpx2.Response, clock: asyncio.Timeout) -> None:
+        done = counted = self.have() if response.status_code == 206 else 0
+        with self.part.open("ab" if done else "wb") as file:
+            async for data in response.aiter_raw():
                 room = self.weights.bytes - done
                 file.write(data[:room])
+                file.flush()  # what has arrived outlives a kill
                 if len(data) > room:
                     raise Wrong(f"the server sends more than the {self.weights.bytes} bytes that the card says")
                 done += len(data)
-                update(done)
+                self.bar.update(done - self.bar.n)
+                if done - counted >= MIN_BYTES:
+                    counted = done
+                    clock.reschedule(asyncio.get_running_loop().time() + self.timeout)
         if done < self.weights.bytes:
             raise Again(f"the connection was cut after {done} of {self.weights.bytes} bytes")
-
-    def chunks(self, response: requests.Response) -> Iterator[bytes]:
-        import urllib3
-
-        since, got = time.monotonic(), 0
-        while True:
-            try:
-                # read1, for read would wait for the whole block on a connection that drips
-                data = response.raw.read1(1 << 16, decode_content=False)
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                raise Again(_reason(error)) from error
-            if not data:
-                return
-            yield data
-            got += len(data)
-            if (now := time.monotonic()) - since > self.timeout:
-                if got < MIN_BYTES:
-                    raise Again(f"the connection stalled, {got} bytes came in {self.timeout:g} s")
-                since, got = now, 0
 
     def have(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def message(self, problem: str, fix: str) -> str:
+    def error(self, problem: str, fix: str = "Check the address", kind: type = WeightsError) -> WeightsError:
         other = "name another source, or set GANZOO_WEIGHTS to a mirror"
-        return f"Could not fetch {self.weights.file}. {problem}. {fix}, {other}. Received: source={shown(self.url)!r}"
+        where = f"Received: source={shown(self.source)!r}"
+        return kind(f"Could not fetch {self.weights.file}. {shown(problem)}. {fix}, {other}. {where}")
 
 
-def _reason(error: BaseException) -> str:
-    """What went wrong on the wire, found by walking down the libraries' layers of exceptions."""
-    kinds: dict[type[BaseException], str] = {
-        socket.gaierror: "the host name was not found (DNS)",
-        ConnectionRefusedError: "the connection was refused",
-        ConnectionResetError: "the connection was reset",
-        TimeoutError: "the server did not answer in time",
-    }
-    layer: BaseException | None = error
-    while layer is not None:
-        for kind, text in kinds.items():
-            if isinstance(layer, kind):
-                return text
-        error, layer = layer, layer.__cause__ or layer.__context__
-    return f"the connection failed ({type(error).__name__}: {error})"
-
-
-@contextlib.contextmanager
-def _bar(weights: WeightsFile, progress: bool) -> Iterator[Callable[[int], None]]:
-    """Yields a function of the number of bytes that have arrived."""
-    if not progress:
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(weights.file, total=weights.bytes)
-        yield lambda done: bar.update(task, completed=done)
+def _layers(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what it came from, through the libraries' layers."""
+    while error is not None:
+        yield error
+        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
