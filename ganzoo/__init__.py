@@ -22,6 +22,8 @@ _HOME = {
     "DCGAN": "ganzoo.models",
     "WGANGP": "ganzoo.models",
     "CGAN": "ganzoo.models",
+    "ACGAN": "ganzoo.models",
+    "InfoGAN": "ganzoo.models",
     "Pix2Pix": "ganzoo.models",
     **dict.fromkeys(("Images", "Labels", "Text", "Vectors"), "ganzoo.engine.parts"),
     "load": "ganzoo.zoo.presets",

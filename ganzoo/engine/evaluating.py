@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from keras import ops
 
+from ganzoo.data.preprocessing import to_float
 from ganzoo.engine.backend.scope import StepScope
 from ganzoo.engine.feed import Feed, make_feed
 from ganzoo.engine.mixin import Mixin
@@ -60,6 +62,25 @@ class Evaluating(Mixin):
             "fake_accuracy": logit_of(self.discriminate(fake, training=False)) < 0,
         }
         return {name: ops.mean(ops.cast(hits, "float32")) for name, hits in right.items()}
+
+    def answers(self, images, batch_size: int = 256) -> Any:
+        """The discriminator's answers to images, in inference.
+
+        Args:
+            images: uint8, or float in [-1, 1], (n, height, width, channels).
+            batch_size: int.
+
+        Returns:
+            float32 arrays (n, ...): one, or a list of them where the discriminator has several outputs.
+
+        Raises:
+            ValueError: other images, or a discriminator that is told more than images.
+        """
+        if len(self.discriminator.inputs) != 1:
+            names = ", ".join(x.name for x in self.discriminator.inputs)
+            raise ValueError(f"The discriminator is asked about images and more: call it yourself. It takes {names}.")
+        floats = to_float(self.data[self.target].check(images, "images", allow_nonnegative=True))
+        return self.discriminator.predict(floats, batch_size=batch_size, verbose=0)
 
     def evaluation_logs(self, data) -> dict:
         """Losses and `evaluate_batch` of one batch; returns the logs."""

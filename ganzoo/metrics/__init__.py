@@ -16,6 +16,11 @@ On logits and labels:
     ModeCounts, nearest_modes, stacked_modes    how many known modes are reached, and how evenly
     classification_accuracy_score        can a classifier learn the classes from generated images alone?
 
+On codes that were found without labels:
+
+    cluster_accuracy                     do groups agree with classes, after the best assignment?
+    slant, stroke_width                  of ink, for rank_correlation with a code
+
 On images or a generator:
 
     ms_ssim, ms_ssim_diversity           how alike are the images among themselves?
@@ -40,6 +45,7 @@ As a whole:
 from __future__ import annotations
 
 from ganzoo.metrics.classifier import classification_accuracy_score, train_classifier
+from ganzoo.metrics.codes import cluster_accuracy, rank_correlation, slant, stroke_width
 from ganzoo.metrics.extractors import CustomExtractor, Extractor, extractor, extractor_names
 from ganzoo.metrics.frechet import GaussianMoments, frechet_distance
 from ganzoo.metrics.kernel import kernel_distance
@@ -67,6 +73,7 @@ __all__ = [
     "classes_of",
     "classification_accuracy_score",
     "classifier_score",
+    "cluster_accuracy",
     "evaluate",
     "extractor",
     "extractor_names",
@@ -87,11 +94,14 @@ __all__ = [
     "pixel_accuracy",
     "prdc",
     "psnr",
+    "rank_correlation",
     "score",
     "scorer",
+    "slant",
     "sliced_wasserstein_distance",
     "ssim",
     "stacked_modes",
+    "stroke_width",
     "train_classifier",
     "within_class_frechet_distance",
 ]

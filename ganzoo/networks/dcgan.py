@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import keras
 from keras.layers import Activation, Concatenate, Dense, Embedding, Flatten, LeakyReLU, ReLU, Reshape
@@ -16,7 +17,11 @@ KERNEL = 4
 
 
 def dcgan_generator(
-    image_shape: tuple[int, ...], latent_dim: int, width: int, num_classes: int | None = None
+    image_shape: tuple[int, ...],
+    latent_dim: int,
+    width: int,
+    num_classes: int | None = None,
+    codes: Mapping[str, int] = {},
 ) -> keras.Model:
     """Latents to images: a dense projection, then transposed convolutions that double the size each.
 
@@ -26,6 +31,7 @@ def dcgan_generator(
         width: int, channels before the last layer; twice as many at each size below.
         num_classes: int, for images of a class: a second input `labels`, int32 (batch,), whose learned vector, a
             quarter as long as the latents, stands beside them.
+        codes: further inputs by name, float32 (batch, length), that stand beside the latents as they are.
 
     Returns:
         A `keras.Model` from `latents`, float32 (batch, latent_dim), to float32 (batch, height, width, channels) in
@@ -48,6 +54,9 @@ def dcgan_generator(
     if num_classes is not None:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
         x = Concatenate(name="latents_and_labels")([x, _embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
+    if codes:
+        inputs += [keras.Input((length,), name=name) for name, length in codes.items()]
+        x = Concatenate(name="latents_and_codes")([x, *inputs[-len(codes) :]])
     x = Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project")(x)
     x = Reshape((height, breadth, channels), name="reshape")(x)
     x = batch_normalization("project_bn")(x)
@@ -59,7 +68,7 @@ def dcgan_generator(
         x = ReLU(name=f"up{i}_relu")(x)
     x = Conv2DTranspose(image_shape[-1], KERNEL, 2, "same", kernel_initializer=normal(), name="to_image")(x)
     x = Activation("tanh", dtype="float32", name="tanh")(x)
-    return keras.Model(inputs if num_classes else inputs[0], x, name="generator")
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name="generator")
 
 
 def dcgan_discriminator(
@@ -68,6 +77,8 @@ def dcgan_discriminator(
     normalization: str | None = "batch",
     final_size: int | None = None,
     num_classes: int | None = None,
+    heads: Mapping[str, int] = {},
+    hidden: int | None = None,
 ) -> keras.Model:
     """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
 
@@ -80,9 +91,12 @@ def dcgan_discriminator(
             default, as long as both are even and at least 8: 28x28 ends with 7x7, and with 4x4 where this is 4.
         num_classes: int, for images of a class: a second input `labels`, int32 (batch,), for which a plane of the
             images' size is learned that stands beside their channels.
+        heads: what else the features are asked for: how many numbers by name, after the logit in this order.
+        hidden: int, units of a layer of their own between the features and the heads.
 
     Returns:
-        A `keras.Model` from `images`, float32 (batch, height, width, channels), to float32 logits (batch, 1).
+        A `keras.Model` from `images`, float32 (batch, height, width, channels), to float32 logits (batch, 1); with
+        `heads` to a list: the logits, then (batch, count) for each head.
 
     Raises:
         ValueError: a size that does not halve at least twice, an unknown normalization, an impossible final_size.
@@ -129,9 +143,14 @@ def dcgan_discriminator(
             x = batch_normalization(f"down{i + 1}_bn")(x)
         x = LeakyReLU(0.2, name=f"down{i + 1}_relu")(x)
     x = Flatten(name="flatten")(x)
-    x = constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x)
-    x = Activation("linear", dtype="float32", name="logit")(x)
-    return keras.Model(inputs if num_classes else inputs[0], x, name="discriminator")
+    outputs = [_numbers(constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x), "logit")]
+    if hidden is not None:
+        x = constrained(Dense(hidden, use_bias=not batch, kernel_initializer=normal(), name="heads"))(x)
+        x = batch_normalization("heads_bn")(x) if batch else x
+        x = LeakyReLU(0.2, name="heads_relu")(x)
+    for name, count in heads.items():
+        outputs.append(_numbers(constrained(Dense(count, kernel_initializer=normal(), name=f"to_{name}"))(x), name))
+    return keras.Model(inputs if num_classes else inputs[0], outputs if heads else outputs[0], name="discriminator")
 
 
 def smallest_size(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -151,6 +170,10 @@ def smallest_size(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
             f"pad the images (ganzoo.data.load_folder resizes). Received: image_shape={tuple(image_shape)}"
         )
     return height, width, num_halvings
+
+
+def _numbers(x, name: str):
+    return Activation("linear", dtype="float32", name=name)(x)
 
 
 def _embedding(num_classes: int, length: int) -> keras.layers.Layer:
