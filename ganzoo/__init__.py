@@ -24,6 +24,8 @@ _HOME = {
     "CGAN": "ganzoo.models",
     "ACGAN": "ganzoo.models",
     "InfoGAN": "ganzoo.models",
+    "ProjectionGAN": "ganzoo.models",
+    "BigGAN": "ganzoo.models",
     "Pix2Pix": "ganzoo.models",
     **dict.fromkeys(("Images", "Labels", "Text", "Vectors"), "ganzoo.engine.parts"),
     "load": "ganzoo.zoo.presets",

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from ganzoo.layers.augmentation import jitter
+from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, Modulation, Split
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.layers.dropout import SwitchedDropout
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
+from ganzoo.layers.orthogonal import OffDiagonal
 from ganzoo.layers.spectral import SpectralNormalization
 
 __all__ = [
     "BatchNormalization",
+    "ClassProjection",
     "Conv2D",
     "Conv2DTranspose",
+    "GlobalSumPooling2D",
     "GroupNormalization",
     "LayerNormalization",
+    "Modulation",
+    "OffDiagonal",
     "SpectralNormalization",
+    "Split",
     "SwitchedDropout",
     "jitter",
 ]

@@ -41,7 +41,9 @@ def cluster_accuracy(found, labels) -> tuple[float, np.ndarray]:
         raise ValueError(f"At most {MOST} groups and classes are assigned. Received: {size}")
     table = np.zeros((size, size), np.int64)
     np.add.at(table, (found, labels), 1)
-    best = {0: (0, ())}  # of the groups so far: by the set of classes that they took, agreements and who took which
+    best: dict[int, tuple] = {
+        0: (0, ())
+    }  # of the groups so far: by the set of classes that they took, agreements and who took which
     for group in range(size):
         taken: dict[int, tuple] = {}
         for used, (count, chosen) in best.items():

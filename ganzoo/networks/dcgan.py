@@ -6,10 +6,18 @@ import math
 from collections.abc import Mapping
 
 import keras
-from keras.layers import Activation, Concatenate, Dense, Embedding, Flatten, LeakyReLU, ReLU, Reshape
+from keras.layers import Activation, Add, Concatenate, Dense, Embedding, Flatten, LeakyReLU, ReLU, Reshape
 
 from ganzoo.data.preprocessing import as_image_shape, check_positive
-from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, SpectralNormalization
+from ganzoo.layers import (
+    BatchNormalization,
+    ClassProjection,
+    Conv2D,
+    Conv2DTranspose,
+    GlobalSumPooling2D,
+    Modulation,
+    SpectralNormalization,
+)
 
 __all__ = ["dcgan_discriminator", "dcgan_generator"]
 
@@ -22,6 +30,7 @@ def dcgan_generator(
     width: int,
     num_classes: int | None = None,
     codes: Mapping[str, int] = {},
+    class_norm: bool = False,
 ) -> keras.Model:
     """Latents to images: a dense projection, then transposed convolutions that double the size each.
 
@@ -32,6 +41,7 @@ def dcgan_generator(
         num_classes: int, for images of a class: a second input `labels`, int32 (batch,), whose learned vector, a
             quarter as long as the latents, stands beside them.
         codes: further inputs by name, float32 (batch, length), that stand beside the latents as they are.
+        class_norm: bool, the class sets scale and shift of every BatchNorm instead.
 
     Returns:
         A `keras.Model` from `latents`, float32 (batch, latent_dim), to float32 (batch, height, width, channels) in
@@ -53,18 +63,25 @@ def dcgan_generator(
     x = inputs[0]
     if num_classes is not None:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
+    if num_classes is not None and not class_norm:
         x = Concatenate(name="latents_and_labels")([x, _embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
     if codes:
         inputs += [keras.Input((length,), name=name) for name, length in codes.items()]
         x = Concatenate(name="latents_and_codes")([x, *inputs[-len(codes) :]])
     x = Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project")(x)
     x = Reshape((height, breadth, channels), name="reshape")(x)
-    x = batch_normalization("project_bn")(x)
+
+    def normalized(x, name: str):
+        if class_norm and num_classes is not None:
+            return class_normalization(x, inputs[1], num_classes, name)
+        return batch_normalization(name)(x)
+
+    x = normalized(x, "project_bn")
     x = ReLU(name="project_relu")(x)
     for i in range(1, num_halvings):
         channels //= 2
         x = Conv2DTranspose(channels, KERNEL, 2, "same", use_bias=False, kernel_initializer=normal(), name=f"up{i}")(x)
-        x = batch_normalization(f"up{i}_bn")(x)
+        x = normalized(x, f"up{i}_bn")
         x = ReLU(name=f"up{i}_relu")(x)
     x = Conv2DTranspose(image_shape[-1], KERNEL, 2, "same", kernel_initializer=normal(), name="to_image")(x)
     x = Activation("tanh", dtype="float32", name="tanh")(x)
@@ -79,6 +96,7 @@ def dcgan_discriminator(
     num_classes: int | None = None,
     heads: Mapping[str, int] = {},
     hidden: int | None = None,
+    projection: bool = False,
 ) -> keras.Model:
     """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
 
@@ -93,6 +111,8 @@ def dcgan_discriminator(
             images' size is learned that stands beside their channels.
         heads: what else the features are asked for: how many numbers by name, after the logit in this order.
         hidden: int, units of a layer of their own between the features and the heads.
+        projection: bool, the class enters at the end instead: features are summed over the image, and the logit is
+            ``psi(h) + <e(y), h>`` (Miyato and Koyama 2018, arXiv:1802.05637, eq. 3).
 
     Returns:
         A `keras.Model` from `images`, float32 (batch, height, width, channels), to float32 logits (batch, 1); with
@@ -124,6 +144,7 @@ def dcgan_discriminator(
     x = inputs[0]
     if num_classes is not None:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
+    if num_classes is not None and not projection:
         plane = _embedding(num_classes, math.prod(image_shape[:2]))(inputs[1])
         plane = Reshape((*image_shape[:2], 1), name="label_plane")(plane)
         x = Concatenate(name="images_and_labels")([x, plane])
@@ -142,8 +163,12 @@ def dcgan_discriminator(
         if with_batch_norm:
             x = batch_normalization(f"down{i + 1}_bn")(x)
         x = LeakyReLU(0.2, name=f"down{i + 1}_relu")(x)
-    x = Flatten(name="flatten")(x)
-    outputs = [_numbers(constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x), "logit")]
+    x = GlobalSumPooling2D(name="sum")(x) if projection else Flatten(name="flatten")(x)
+    logit = constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x)
+    if projection and num_classes is not None:
+        of_class = constrained(ClassProjection(num_classes, normal(), name="class_vector"))([x, inputs[1]])
+        logit = Add(name="with_class")([logit, of_class])
+    outputs = [_numbers(logit, "logit")]
     if hidden is not None:
         x = constrained(Dense(hidden, use_bias=not batch, kernel_initializer=normal(), name="heads"))(x)
         x = batch_normalization("heads_bn")(x) if batch else x
@@ -193,3 +218,12 @@ def batch_normalization(name: str) -> keras.layers.Layer:
     return BatchNormalization(
         momentum=0.9, epsilon=1e-5, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02), name=name
     )
+
+
+def class_normalization(x, labels, num_classes: int, name: str):
+    """BatchNorm whose scale and shift are learned for each class (de Vries et al. 2017, arXiv:1707.00683)."""
+    channels = x.shape[-1]
+    y = BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False, name=name)(x)
+    gain = Embedding(num_classes, channels, "zeros", name=f"{name}_gain")(labels)
+    shift = Embedding(num_classes, channels, "zeros", name=f"{name}_shift")(labels)
+    return Modulation(name=f"{name}_class")([y, gain, shift])

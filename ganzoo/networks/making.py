@@ -22,6 +22,7 @@ __all__ = [
     "policy",
     "refuse_activity_regularizers",
     "seed_states",
+    "standing_statistics",
     "take_numpy_numbers",
 ]
 
@@ -71,6 +72,34 @@ def policy(chosen):
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def standing_statistics(network: keras.Model, num_classes: int, latents: Callable, num: int, batch_size: int) -> None:
+    """Replaces a generator's BatchNorm statistics by their mean over batches that it draws, all classes in turn.
+
+    Args:
+        network: a generator of latents and labels.
+        num_classes: int.
+        latents: function of a number and the batch's index.
+        num, batch_size: images in all and of a batch.
+    """
+    layers = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    kept = [(layer.momentum, layer.trainable) for layer in layers]
+    statistics = {id(v) for layer in layers for v in (layer.moving_mean, layer.moving_variance)}
+    others = [(v, ops.convert_to_numpy(v)) for v in network.variables if id(v) not in statistics]  # u of kernels, seeds
+    try:
+        for index in range(max(1, num // batch_size)):
+            for layer in layers:
+                layer.momentum, layer.trainable = index / (index + 1), True
+            labels = ops.convert_to_tensor(np.arange(batch_size, dtype="int32") % num_classes)
+            with backend.no_gradient():
+                drawn = ops.convert_to_tensor(latents(batch_size, index))
+                network({"latents": drawn, "labels": labels}, training=True)
+    finally:
+        for layer, (momentum, trainable) in zip(layers, kept):
+            layer.momentum, layer.trainable = momentum, trainable
+        for variable, value in others:
+            variable.assign(value)
 
 
 def seed_states(network: keras.Model) -> list:
