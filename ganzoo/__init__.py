@@ -26,6 +26,7 @@ _HOME = {
     "InfoGAN": "ganzoo.models",
     "ProjectionGAN": "ganzoo.models",
     "BigGAN": "ganzoo.models",
+    "SemiSupervisedGAN": "ganzoo.models",
     "Pix2Pix": "ganzoo.models",
     **dict.fromkeys(("Images", "Labels", "Text", "Vectors"), "ganzoo.engine.parts"),
     "load": "ganzoo.zoo.presets",

@@ -120,10 +120,21 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         """
         with policy(self.dtype_policy):
             network = build(build_network, role)
-            if average:
-                self._average_names[id(network)] = f"{role}_ema"
-                setattr(self, f"{role}_ema", copy_of(network, build_network))
+        if average:
+            self.average(network, build_network, role)
         return network
+
+    def average(self, network: keras.Model, given: Network, role: str) -> None:
+        """Keeps a moving average of a network, as of the generator, in the attribute ``<role>_ema``.
+
+        Args:
+            network: one of a player's.
+            given: what it was made from, a function or a network.
+            role: str.
+        """
+        with policy(self.dtype_policy):
+            self._average_names[id(network)] = f"{role}_ema"
+            setattr(self, f"{role}_ema", copy_of(network, given))
 
     # What a user calls -----------------------------------------------------------------------------------------------
 

@@ -63,12 +63,13 @@ class Evaluating(Mixin):
         }
         return {name: ops.mean(ops.cast(hits, "float32")) for name, hits in right.items()}
 
-    def answers(self, images, batch_size: int = 256) -> Any:
+    def answers(self, images, batch_size: int = 256, network=None) -> Any:
         """The discriminator's answers to images, in inference.
 
         Args:
             images: uint8, or float in [-1, 1], (n, height, width, channels).
             batch_size: int.
+            network: another network to ask, of one input.
 
         Returns:
             float32 arrays (n, ...): one, or a list of them where the discriminator has several outputs.
@@ -76,11 +77,12 @@ class Evaluating(Mixin):
         Raises:
             ValueError: other images, or a discriminator that is told more than images.
         """
-        if len(self.discriminator.inputs) != 1:
-            names = ", ".join(x.name for x in self.discriminator.inputs)
+        network = network or self.discriminator
+        if len(network.inputs) != 1:
+            names = ", ".join(x.name for x in network.inputs)
             raise ValueError(f"The discriminator is asked about images and more: call it yourself. It takes {names}.")
         floats = to_float(self.data[self.target].check(images, "images", allow_nonnegative=True))
-        return self.discriminator.predict(floats, batch_size=batch_size, verbose=0)
+        return network.predict(floats, batch_size=batch_size, verbose=0)
 
     def evaluation_logs(self, data) -> dict:
         """Losses and `evaluate_batch` of one batch; returns the logs."""

@@ -72,7 +72,7 @@ class ArrayFeed(Feed):
     The order of an epoch is ``numpy.random.default_rng([seed, step]).permutation(n)`` with the model's step count at
     the epoch's begin: the same on every backend, and again the same when training resumes. Parts of one group share an
     order, every group but the nameless one has a number made of its name beside the two. An epoch is a pass over the
-    longest group; a shorter one begins again, in another order.
+    longest group; a shorter one begins again, in another order, within a step too where it has less than that takes.
 
     Args:
         parts: arrays (n, ...) by name.
@@ -98,12 +98,15 @@ class ArrayFeed(Feed):
         self._sizes = check_sizes(parts, groups)
         per_step = batch_size * basket
         self._in_pass = {g: -(-n // per_step) if keep_rest else n // per_step for g, n in self._sizes.items()}
-        if short := [group for group, steps in self._in_pass.items() if steps == 0]:
+        if not max(self._in_pass.values()) or 0 in self._sizes.values():
             raise ValueError(
                 f"Not enough images for one training step, which takes {basket} batch(es) of {batch_size} "
                 f"(batch_size x discriminator_steps = {per_step} images). Give more images or a smaller batch_size. "
-                f"Received: {self._sizes[short[0]]} images."
+                f"Received: {min(self._sizes.values()) and max(self._sizes.values())} images."
             )
+        # A group that a single step exhausts, as a few labelled images do, is taken several times over for it.
+        self._rounds = {g: 1 if steps else -(-per_step // self._sizes[g]) for g, steps in self._in_pass.items()}
+        self._in_pass = {group: steps or 1 for group, steps in self._in_pass.items()}
         self._permutations: dict[tuple[str, int], np.ndarray] = {}
         self._key = (0, 0)
         super().__init__(length or max(self._in_pass.values()))
@@ -126,12 +129,13 @@ class ArrayFeed(Feed):
     def _permutation(self, group: str, number: int) -> np.ndarray:
         """The order of a group's ``number``-th pass within this epoch (0 but for short groups and long epochs)."""
         if self._order is None:
-            return np.arange(self._sizes[group])
+            return np.tile(np.arange(self._sizes[group]), self._rounds[group])
         if (group, number) not in self._permutations:
             key = [*self._key, number] if number or group else [*self._key]
             rng = np.random.default_rng([*key, zlib.crc32(group.encode())] if group else key)
             self._permutations = {other: order for other, order in self._permutations.items() if other[0] != group}
-            self._permutations[group, number] = rng.permutation(self._sizes[group])
+            orders = [rng.permutation(self._sizes[group]) for _ in range(self._rounds[group])]
+            self._permutations[group, number] = np.concatenate(orders)
         return self._permutations[group, number]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ganzoo.layers.augmentation import jitter
-from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, Modulation, Split
+from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.layers.dropout import SwitchedDropout
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from ganzoo.layers.orthogonal import OffDiagonal
 from ganzoo.layers.spectral import SpectralNormalization
+from ganzoo.layers.weight_norm import WeightNormDense
 
 __all__ = [
     "BatchNormalization",
@@ -18,10 +19,12 @@ __all__ = [
     "GlobalSumPooling2D",
     "GroupNormalization",
     "LayerNormalization",
+    "LogSumExp",
     "Modulation",
     "OffDiagonal",
     "SpectralNormalization",
     "Split",
     "SwitchedDropout",
+    "WeightNormDense",
     "jitter",
 ]

@@ -7,7 +7,7 @@ import itertools
 import keras
 from keras import ops
 
-__all__ = ["ClassProjection", "GlobalSumPooling2D", "Modulation", "Split"]
+__all__ = ["ClassProjection", "GlobalSumPooling2D", "LogSumExp", "Modulation", "Split"]
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
@@ -152,3 +152,30 @@ class Split(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "parts": self.parts}
+
+
+@keras.saving.register_keras_serializable(package="ganzoo")
+class LogSumExp(keras.layers.Layer):
+    """``log sum_k exp x_k``: of class logits the logit of being any of them, against one more of logit 0.
+
+    (batch, classes) to (batch, 1).
+
+    Args:
+        **kwargs: those of `keras.layers.Layer`.
+
+    Reference:
+        Salimans et al. 2016, arXiv:1606.03498, section 5.
+
+    Example:
+
+    >>> float(ganzoo.layers.LogSumExp()(np.zeros((1, 4), "float32"))[0, 0])     # log 4
+    1.3862943649291992
+    """
+
+    called_directly = True
+
+    def call(self, inputs):
+        return ops.logsumexp(inputs, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 1)

@@ -7,6 +7,7 @@ from ganzoo.models.dcgan import DCGAN
 from ganzoo.models.infogan import InfoGAN
 from ganzoo.models.pix2pix import Pix2Pix
 from ganzoo.models.projection import ProjectionGAN
+from ganzoo.models.semisupervised import SemiSupervisedGAN
 from ganzoo.models.vanilla_gan import VanillaGAN
 from ganzoo.models.wgan_gp import WGANGP
 from ganzoo.zoo.registry import get_model, list_models
@@ -20,6 +21,7 @@ __all__ = [
     "InfoGAN",
     "Pix2Pix",
     "ProjectionGAN",
+    "SemiSupervisedGAN",
     "VanillaGAN",
     "get_model",
     "list_models",
