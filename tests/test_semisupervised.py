@@ -133,3 +133,43 @@ def test_few_labels_are_learned_from():
     few = np.concatenate([np.flatnonzero(kinds == kind)[:2] for kind in (0, 1)])
     made.fit({"images": images, "labelled": images[few], "labels": kinds[few]}, batch_size=20, epochs=10, verbose=0)
     assert np.mean(made.classify(images).argmax(1) == kinds) > 0.95
+
+
+FEW = """\
+model: semisup
+description: tiny
+paper: Salimans et al. 2016, arXiv:1606.03498
+arguments: {{image_shape: [8, 8, 1], num_classes: 3, latent_dim: 4, width: 16}}
+dataset: {{name: {data}, parts: {{labelled: images}}, few: {{per_class: {per_class}, draw: 1}}}}
+training: {{epochs: 1, batch_size: 8, seed: 1}}
+"""
+
+
+@pytest.mark.backend_free
+def test_a_recipe_says_how_few_labels_there_are(tmp_path):
+    from ganzoo.zoo import presets, training
+
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), "uint8")
+    np.savez(tmp_path / "toy.npz", images=images, labels=np.arange(60) % 3)
+
+    def parts(per_class):
+        (tmp_path / "few.yaml").write_text(FEW.format(data=tmp_path / "toy.npz", per_class=per_class))
+        recipe = presets.read_recipe(tmp_path / "few.yaml")
+        return training._parts_of(recipe, training._wanted(recipe), None, None, None, {})
+
+    found = parts(4)
+    assert len(found["images"]) == 60 and np.bincount(found["labels"]).tolist() == [4, 4, 4]
+    whole = {image.tobytes(): label for image, label in zip(images, np.arange(60) % 3)}
+    assert [whole[image.tobytes()] for image in found["labelled"]] == found["labels"].tolist()
+    np.testing.assert_array_equal(found["labelled"], parts(4)["labelled"])
+    with pytest.raises(ValueError, match="not 21 examples of the class 0"):
+        parts(21)
+
+
+def test_a_recipe_of_few_labels_trains(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), "uint8")
+    np.savez(tmp_path / "toy.npz", images=images, labels=np.arange(60) % 3)
+    (tmp_path / "few.yaml").write_text(FEW.format(data=tmp_path / "toy.npz", per_class=4))
+    made = ganzoo.train(tmp_path / "few.yaml", tmp_path / "run", verbose=0)
+    assert made.classify(images).shape == (60, 3)
+    assert (tmp_path / "run" / "weights.safetensors").is_file()

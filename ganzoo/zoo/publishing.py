@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Of one preset's weights: of small grey images, of small ones in colour, of larger or translated ones; of all weights
 # and extractors that the package carries.
-MAX_BYTES, MAX_TOTAL_BYTES = (1_500_000, 4_000_000, 6_000_000), 96_000_000
+MAX_BYTES, MAX_TOTAL_BYTES = (2_000_000, 4_000_000, 6_000_000), 96_000_000
 MAX_HALF_PRECISION_ERROR = 2.0  # grey levels, mean over all pixels of the images compared
 NUM_COMPARED, PIXELS_COMPARED = 256, 1_000_000  # images; fewer where they are large
 NUM_GOLDEN, SEED = 4, 0
@@ -230,6 +230,8 @@ def _limit(model: GAN) -> int:
     """How many bytes a preset's weights may take."""
     height, width, channels = (*model.image_shape, 1, 1)[:3]
     if max(height or 64, width or 64) > 32 or any(isinstance(model.data[name], Images) for name in model.conditions()):
+        return MAX_BYTES[2]
+    if hasattr(model, "classify"):  # a classifier of perceptrons
         return MAX_BYTES[2]
     return MAX_BYTES[0 if channels == 1 else 1]
 

@@ -22,7 +22,17 @@ from ganzoo.zoo.registry import suggestion
 if TYPE_CHECKING:
     from ganzoo.zoo.recipes import Dataset
 
-__all__ = ["DERIVED", "derived_of", "folder_of", "how_read", "layout_of", "read_parts", "reading_of", "shape_of"]
+__all__ = [
+    "DERIVED",
+    "derived_of",
+    "few_labels",
+    "folder_of",
+    "how_read",
+    "layout_of",
+    "read_parts",
+    "reading_of",
+    "shape_of",
+]
 
 _LOOKED_AT = 20  # images whose sizes tell what a folder holds
 
@@ -90,6 +100,20 @@ def derived_of(parts: Mapping[str, Part], source: Any, split: str, derive: Mappi
     if pairs or (isinstance(source, tuple) and len(source) == len(asked)):
         given = set(asked)
     return {name: function for name, function in derive.items() if name not in given}
+
+
+def few_labels(found: Mapping[str, np.ndarray], parts: Mapping[str, Part], per_class: int, draw: int) -> dict[str, Any]:
+    """The parts, those beside labels cut to so many examples of each class; unlabelled images have another group."""
+    (labels,) = [name for name, part in parts.items() if isinstance(part, Labels)]
+    group = parts[labels].group
+    if all(part.group == group for part in parts.values()):
+        raise ValueError("dataset.few: the model takes a label for every image, so that few labels are few images.")
+    values, rng = np.asarray(found[labels]), np.random.default_rng(draw)
+    rows = [rng.permutation(np.flatnonzero(values == label))[:per_class] for label in np.unique(values)]
+    if short := [int(label) for label, chosen in zip(np.unique(values), rows) if len(chosen) < per_class]:
+        raise ValueError(f"dataset.few: there are not {per_class} examples of the class {short[0]}.")
+    chosen = np.sort(np.concatenate(rows))
+    return {name: values[chosen] if parts[name].group == group else values for name, values in found.items()}
 
 
 def layout_of(parts: Mapping[str, Part]) -> str:

@@ -38,13 +38,21 @@ class _Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+class Few(_Strict):
+    """How many labelled examples of each class a training has, and the number of the draw that chose them."""
+
+    per_class: pydantic.PositiveInt
+    draw: pydantic.NonNegativeInt = 0
+
+
 class Dataset(_Strict):
     """What a preset is trained on: a name that `ganzoo.data.load_parts` knows, the split, and the data's licence.
 
     `parts` says what the data set calls a part of the model, where that is another name; `derive` which function of
     `ganzoo.zoo.reading.DERIVED` makes a part of the target; `image_shape` what the images are brought to;
     `reading` how the files of a folder are read (`fit`, `max_value`, ... of `ganzoo.data.load_folder`); `shown`
-    whether its images may be shown, which is false of those that may not be redistributed.
+    whether its images may be shown, which is false of those that may not be redistributed; `few` keeps so many
+    examples of each class of the parts that labels belong to, where the images have a group of their own.
     """
 
     name: str
@@ -55,6 +63,7 @@ class Dataset(_Strict):
     reading: dict[str, Any] = {}
     licence: str | None = None
     shown: bool = True
+    few: Few | None = None
 
 
 class Optimizer(_Strict):

@@ -24,7 +24,7 @@ from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
 from ganzoo.models import get_model
 from ganzoo.zoo import presets, weights
-from ganzoo.zoo.reading import derived_of, folder_of, how_read, layout_of, read_parts, shape_of
+from ganzoo.zoo.reading import derived_of, few_labels, folder_of, how_read, layout_of, read_parts, shape_of
 from ganzoo.zoo.recipes import MAX_EPOCHS, Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
     BACKUP,
@@ -183,7 +183,7 @@ def _parts_of(recipe: Recipe, wanted: dict, data: Any, data_dir, image_shape: An
     """What the model is trained on, by the names of its parts."""
     dataset, own = recipe.dataset, data is None or str(data) == recipe.dataset.name
     shape = recipe.arguments.get("image_shape")
-    return read_parts(
+    found = read_parts(
         wanted,
         dataset.name if data is None else data,
         dataset.split,
@@ -194,6 +194,7 @@ def _parts_of(recipe: Recipe, wanted: dict, data: Any, data_dir, image_shape: An
         folder_shape=shape if isinstance(shape, list) else None,
         reading=reading,
     )
+    return few_labels(found, wanted, **dataset.few.model_dump()) if dataset.few is not None and own else found
 
 
 def check_data(

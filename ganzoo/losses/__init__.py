@@ -1,0 +1,31 @@
+"""Adversarial losses, in pairs of discriminator and generator, and what is added to them: pure functions.
+
+Losses take logits of any shape (scores before any sigmoid: one per image, or a map of them) in any float dtype, and
+return a float32 scalar, the mean over all logits.
+"""
+
+from ganzoo.losses.classes import class_loss, code_loss
+from ganzoo.losses.entropy import (
+    minimax_generator_loss,
+    non_saturating_discriminator_loss,
+    non_saturating_generator_loss,
+)
+from ganzoo.losses.hinge import hinge_discriminator_loss, hinge_generator_loss
+from ganzoo.losses.wasserstein import (
+    gradient_penalty,
+    wasserstein_discriminator_loss,
+    wasserstein_generator_loss,
+)
+
+__all__ = [
+    "class_loss",
+    "code_loss",
+    "gradient_penalty",
+    "hinge_discriminator_loss",
+    "hinge_generator_loss",
+    "minimax_generator_loss",
+    "non_saturating_discriminator_loss",
+    "non_saturating_generator_loss",
+    "wasserstein_discriminator_loss",
+    "wasserstein_generator_loss",
+]
