@@ -68,7 +68,7 @@ def number(tensor) -> float:
 
 
 def infogan(**kwargs):
-    return ganzoo.InfoGAN((16, 16, 1), width=4, latent_dim=4, hidden=8, seed=0, **kwargs)
+    return ganzoo.InfoGAN((16, 16, 1), width=4, latent_dim=4, units=16, hidden=8, seed=0, **kwargs)
 
 
 def images(num=32):
@@ -106,7 +106,13 @@ def test_v01_the_information_is_in_both_players_losses_and_by_its_formula():
 def test_v01_the_shared_trunk_and_q_are_moved_by_the_discriminators_optimizer():
     model = infogan()
     names = {"/".join(v.path.split("/")[-2:]) for v in model.trainable_variables_of("discriminator")}
-    assert {"down1/kernel", "heads/kernel", "to_category/kernel", "to_codes/kernel"} <= names
+    assert {
+        "down1/kernel",
+        "shared_dense/kernel",
+        "codes_dense/kernel",
+        "to_category/kernel",
+        "to_codes/kernel",
+    } <= names
 
 
 def test_codes_by_name_and_read_again(tmp_path):

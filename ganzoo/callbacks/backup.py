@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import weakref
 from pathlib import Path
 
 import keras
@@ -14,7 +15,10 @@ from keras import ops
 
 from ganzoo.networks.architecture import architecture
 
-__all__ = ["Backup"]
+__all__ = ["Backup", "keep"]
+
+CALLBACK = "callback "  # what the names of callbacks' arrays begin with
+_KEPT: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # the callbacks in training, by their model
 
 
 class Backup(keras.callbacks.Callback):
@@ -27,10 +31,10 @@ class Backup(keras.callbacks.Callback):
     random numbers. The file is written beside and renamed, so there is always a whole one; a state that is not finite
     is not saved. It stays when training is done: a later `fit` with more epochs continues.
 
-    The metrics that `fit` logs for the epoch of the interruption count only the steps after it. Other callbacks keep
-    their own state (`EarlyStopping`'s patience, for example), which is not in the file; and for the epoch of the
-    interruption they see `on_epoch_begin` again, so let a `LearningRateScheduler` compute the rate from the epoch's
-    number, not from the rate before.
+    The metrics that `fit` logs for the epoch of the interruption count only the steps after it. What a `HealthMonitor`
+    has seen is in the file too. Other callbacks keep their own state (`EarlyStopping`'s patience, for example), which
+    is not; and for the epoch of the interruption they see `on_epoch_begin` again, so let a `LearningRateScheduler`
+    compute the rate from the epoch's number, not from the rate before.
 
     Args:
         filepath: the file, ``.safetensors`` by custom; its folder is made.
@@ -53,6 +57,7 @@ class Backup(keras.callbacks.Callback):
         self.filepath, self.save_freq = Path(filepath), save_freq
         self._settings: dict = {}
         self._epoch = self._begin = self._steps = self._skip = 0
+        self._found: dict = {}
 
     def resume(self, model, settings: dict) -> tuple[int, int] | None:
         """Restores the model from the file, if there is one. Called by `GAN.fit`.
@@ -66,10 +71,14 @@ class Backup(keras.callbacks.Callback):
         """
         self.filepath.parent.mkdir(parents=True, exist_ok=True)
         self._settings, self._skip = _plain({**_hyperparameters(model), **settings}), 0
+        self._found, _KEPT[model] = {}, []
         if not self.filepath.exists():
             return None
         arrays, state = _read(self.filepath)
         _refuse_differences(state["settings"], self._settings, self.filepath)
+        for name, seen in state.get("callbacks", {}).items():
+            own = [each for each in arrays if each.startswith(f"{CALLBACK}{name} ")]
+            self._found[name] = seen, {each.removeprefix(f"{CALLBACK}{name} "): arrays.pop(each) for each in own}
         variables = _variables(model)
         if {name: tuple(v.shape) for name, v in variables.items()} != {name: a.shape for name, a in arrays.items()}:
             raise ValueError(
@@ -83,6 +92,10 @@ class Backup(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._begin, self._steps, self._skip = epoch, self._skip, self._skip, 0
+        for name, callback in _kept(self.model).items():
+            if name in self._found:
+                callback.set_state(*self._found[name])
+        self._found = {}
 
     def on_train_batch_end(self, batch, logs=None):
         before, self._steps = self._steps, self._begin + batch + 1  # `batch` counts from 0 where this run came in
@@ -110,7 +123,10 @@ class Backup(keras.callbacks.Callback):
         arrays = {n: np.asarray(ops.convert_to_numpy(v), order="C") for n, v in _variables(self.model).items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             return  # what has diverged does not replace what has not
-        state = {"epoch": epoch, "steps": steps, "settings": self._settings}
+        state: dict = {"epoch": epoch, "steps": steps, "settings": self._settings, "callbacks": {}}
+        for name, callback in _kept(self.model).items():
+            state["callbacks"][name], own = callback.state()
+            arrays |= {f"{CALLBACK}{name} {each}": np.asarray(array, order="C") for each, array in own.items()}
         about = json.dumps(state | {"digest": _hash(arrays, state)})
         beside = self.filepath.with_name(f"{self.filepath.name}.tmp")
         try:
@@ -121,6 +137,20 @@ class Backup(keras.callbacks.Callback):
             os.replace(beside, self.filepath)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def keep(callback) -> None:
+    """Lets the backups of a training hold a callback's state too: what `state` returns, and `set_state` takes.
+
+    To be called in `on_train_begin`; before the first step of a training that resumes the state is set.
+    """
+    others = [each for each in _KEPT.get(callback.model, []) if each() not in (None, callback)]
+    _KEPT[callback.model] = [*others, weakref.ref(callback)]
+
+
+def _kept(model) -> dict:
+    found = [callback for each in _KEPT.get(model, []) if (callback := each()) is not None]
+    return {f"{i} {type(callback).__name__}": callback for i, callback in enumerate(found)}
 
 
 def _variables(model) -> dict:

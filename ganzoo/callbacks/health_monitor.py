@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ganzoo.callbacks.backup import keep
+from ganzoo.callbacks.probing import bounds_of_scores, never_dark, scores_of
 from ganzoo.data.preprocessing import check_images, check_positive, to_float
 from ganzoo.engine import backend
 from ganzoo.engine.evaluating import logit_of
@@ -33,7 +35,13 @@ REMEDIES = {
         "take more discriminator steps."
     ),
     "oscillation": "Lower the learning rates; beta_1 of .5 or 0; or regularise the discriminator.",
+    "bounded scores": (
+        "Leave out the sigmoid or tanh that the discriminator ends in, also in a Lambda or inside a layer of your own: "
+        "the loss takes logits."
+    ),
+    "half of the range": "End the generator in tanh, not in a sigmoid: images lie in [-1, 1].",
 }
+DARK = -0.5  # what the darkest hundredth of a real image is below, in a set whose images use both halves of the range
 
 
 class HealthMonitor(keras.callbacks.Callback):
@@ -52,10 +60,18 @@ class HealthMonitor(keras.callbacks.Callback):
       hardly more (`chance`, .02). That is also how a training ends that has reached everything.
     - *oscillation*: from look to look the images move by more than `most_movement` (.7) times what two real images
       differ by, and yet, over all looks in the window, not even twice as far as in one.
+    - *bounded scores*: the discriminator's scores never leave [0, 1], or [-1, 1], and crowd at the ends for images ten
+      thousand times as bright, while its loss would be lower beyond: a sigmoid, or a tanh, before a loss that takes
+      logits. The non-saturating loss of such a discriminator does not come below softplus(-1) + softplus(0) = 1.006.
+      Losses of probabilities and least squares do not ask for scores beyond.
+    - *half of the range*: no pixel of a generated image is below 0, the middle of the range, nor for latents (or
+      conditions) ten thousand times as large, and many are just there, while most real images go below -.5.
 
     An alarm is raised when its condition holds at `patience` looks in a row (*not a number* at once; *at chance* after
-    twice as many), and again only after the condition was gone. Alarms go to the logger "ganzoo" as warnings. Put the
-    monitor first in the list of callbacks: those before it see a state that is not finite before it is put back.
+    twice as many), and again only after the condition was gone; the last two, which do not go away, once. Alarms go to
+    the logger "ganzoo" as warnings. Put the monitor first in the list of callbacks: those before it see a state that is
+    not finite before it is put back. `Backup` saves what the monitor has seen, so that a resumed training raises the
+    alarms that it would have raised without the interruption.
 
     Args:
         images: real data as for `fit`, in arrays: images, or of models of several parts a tuple or a dictionary; at
@@ -96,7 +112,7 @@ class HealthMonitor(keras.callbacks.Callback):
         super().__init__()
         check_positive(every=every, patience=patience)
         self._given, self._allow_nonnegative = _some(images), allow_nonnegative
-        self.every, self.patience = every, patience
+        self.every, self.patience = int(every), int(patience)
         self.images = np.zeros(0, "float32")  # until the data are known to fit the model
         if isinstance(self._given, np.ndarray):  # what is wrong with images is told at once
             if self._given.ndim == 4:
@@ -116,6 +132,7 @@ class HealthMonitor(keras.callbacks.Callback):
     def _look_at(self, images: np.ndarray) -> None:
         self.images = images.astype("float32")
         self._spread = _mean_distance(self.images, np.roll(self.images, 1, axis=0))
+        self._darkest = float(np.median(np.quantile(self.images.reshape(len(images), -1), 0.01, axis=1)))
         if not (np.isfinite(self._spread) and self._spread > 0):
             raise ValueError(f"Real images are finite and differ. Received: a mean distance of {self._spread}")
 
@@ -149,6 +166,7 @@ class HealthMonitor(keras.callbacks.Callback):
             self._watched, self._in_a_row = self.model, dict.fromkeys(REMEDIES, 0)
             self._drawn.clear()
         self._good = self._state()
+        keep(self)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = self._step = int(ops.convert_to_numpy(self.model.optimizer.iterations))
@@ -170,9 +188,12 @@ class HealthMonitor(keras.callbacks.Callback):
 
     def _look(self) -> None:
         self._step = int(ops.convert_to_numpy(self.model.optimizer.iterations))  # `batch` rounds up to whole executions
-        measured, state = self._measured(), self._state()
-        if measured is None:
+        fake = self.model.seeded_fake(self._batch, seed=0)
+        drawn = ops.convert_to_numpy(ops.cast(self.model.images_of(fake), "float32"))
+        scores = np.stack([scores_of(self.model, x) for x in (self._batch, fake)])
+        if not (np.isfinite(drawn).all() and np.isfinite(scores).all()):
             return self._diverged("an image or a logit")
+        measured, state = self._measured(fake, drawn, *scores.mean(axis=2)), self._state()
         if not all(np.isfinite(array).all() for array in state):
             return self._diverged("a weight or an optimizer's average")
         self.looks.append({"step": self._step, **measured})
@@ -202,17 +223,27 @@ class HealthMonitor(keras.callbacks.Callback):
             "get nowhere",
             patience=1,  # the condition spans as many looks
         )
+        self._judge_networks(fake, drawn, scores)
 
-    def _measured(self) -> dict[str, float] | None:
+    def _judge_networks(self, fake, drawn: np.ndarray, scores: np.ndarray) -> None:
+        """What is built into a network is told once, and no longer looked for then."""
+        if self._in_a_row["bounded scores"] < self.patience:
+            bounds = bounds_of_scores(self.model, self._batch, fake, scores.ravel()) or ()
+            self._judge(
+                "bounded scores",
+                bool(bounds),
+                f"the discriminator's scores never leave {[*map(round, bounds)]}, and its loss would be lower beyond",
+            )
+        if self._in_a_row["half of the range"] < self.patience:
+            self._judge(
+                "half of the range",
+                self._darkest < DARK and never_dark(self.model, self._batch, drawn),
+                f"generated images are never below 0, and real ones go down to {self._darkest:.2g}",
+            )
+
+    def _measured(self, fake, drawn: np.ndarray, real_logits: np.ndarray, fake_logits: np.ndarray) -> dict[str, float]:
         model, real, num = self.model, self._batch, len(self.images)
-        fake = model.seeded_fake(real, seed=0)
         images = ops.cast(model.images_of(fake), "float32")
-        with backend.no_gradient():
-            logits = [ops.convert_to_numpy(logit_of(model.discriminate(x, training=False))) for x in (real, fake)]
-        drawn = ops.convert_to_numpy(images)
-        real_logits, fake_logits = (x.reshape(num, -1).mean(axis=1) for x in logits)
-        if not (np.isfinite(drawn).all() and np.isfinite(real_logits).all() and np.isfinite(fake_logits).all()):
-            return None
 
         def with_images(x):
             return model.with_images(fake, x)
@@ -244,6 +275,24 @@ class HealthMonitor(keras.callbacks.Callback):
         message = f"Step {self._step}: {kind}: {message}. {REMEDIES[kind]}"
         self.alarms.append((self._step, kind, message))
         logging.getLogger("ganzoo").warning(message)
+
+    def state(self) -> tuple[dict, dict[str, np.ndarray]]:
+        """What the next looks depend on, for a `Backup`: as JSON takes it, and in arrays."""
+        seen = {"in_a_row": self._in_a_row, "alarms": self.alarms, "looks": self.looks, "settings": self._settings()}
+        return seen, {"drawn": np.stack(self._drawn)} if self._drawn else {}
+
+    def set_state(self, seen: dict, arrays: dict[str, np.ndarray]) -> None:
+        """Goes on from a `state`, unless that is of other settings or images."""
+        if seen["settings"] == self._settings():
+            self._in_a_row = dict.fromkeys(REMEDIES, 0) | seen["in_a_row"]
+            self.alarms = [(step, kind, message) for step, kind, message in seen["alarms"]]
+            self.looks = seen["looks"]
+            self._drawn = deque(arrays.get("drawn", ()), maxlen=self.patience + 1)
+
+    def _settings(self) -> dict:
+        thresholds = map(float, (self.least_gradient, self.least_diversity, self.chance, self.most_movement))
+        images = [*self.images.shape, round(self._spread, 3)]
+        return {"every": self.every, "patience": self.patience, "thresholds": [*thresholds], "images": images}
 
     def _variables(self) -> list:
         return [*self.model.variables, *self.model.optimizer.variables]

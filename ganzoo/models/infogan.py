@@ -9,7 +9,7 @@ from keras import ops
 from ganzoo import losses
 from ganzoo.data.preprocessing import as_image_shape
 from ganzoo.engine.gan import GAN
-from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
+from ganzoo.networks.infogan import infogan_discriminator, infogan_generator
 from ganzoo.zoo.registry import register
 
 __all__ = ["InfoGAN"]
@@ -30,8 +30,9 @@ class InfoGAN(GAN):
         image_shape: (height, width, channels); height and width are multiples of 4, at least 16.
         categories: int, values of the categorical code.
         num_codes: int, continuous codes.
-        latent_dim, width, discriminator_width, final_size: as for `ganzoo.DCGAN`.
-        hidden: int, units of the layer between the shared features and Q's answers.
+        latent_dim, width, discriminator_width: as for `ganzoo.DCGAN`.
+        units: int, of the fully connected layer of the generator, and of that which D and Q share.
+        hidden: int, units of Q's own layer.
         category_weight, code_weight: floats, lambda for the categorical and for the continuous codes.
         generator: your own network instead, from "latents", "category" and "codes" to images.
         discriminator: likewise, from images to a list: logits, logits of the categories, means of the codes.
@@ -48,9 +49,8 @@ class InfoGAN(GAN):
         Chen et al. 2016, arXiv:1606.03657, eq. 5 and 6, sections 6 and appendix C.1.
 
     Differs from the paper:
-        DCGAN's convolutions of 4 instead of fully connected layers of 1024; z from N(0, 1) instead of uniform noise. Q
-        gives the mean of a continuous code, whose likelihood is a Gaussian of fixed variance 1, as in the authors' code
-        for this data.
+        Q gives the mean of a continuous code, whose likelihood is a Gaussian of fixed variance 1, as in the authors'
+        code for this data; z from N(0, 1) instead of uniform noise. Weights begin as DCGAN's.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class InfoGAN(GAN):
         latent_dim: int = 62,
         width: int = 64,
         discriminator_width: int | None = None,
-        final_size: int | None = None,
+        units: int = 1024,
         hidden: int = 128,
         category_weight: float = 1.0,
         code_weight: float = 0.1,
@@ -71,17 +71,17 @@ class InfoGAN(GAN):
     ):
         image_shape = as_image_shape(image_shape)
         codes = {"category": categories, "codes": num_codes}
-        judge = partial(dcgan_discriminator, image_shape, discriminator_width or width, "batch", final_size)
+        d_width = discriminator_width or width
         super().__init__(
-            generator or partial(dcgan_generator, image_shape, latent_dim, width, codes=codes),
-            discriminator or partial(judge, heads=codes, hidden=hidden),
+            generator or partial(infogan_generator, image_shape, latent_dim, codes, width, units),
+            discriminator or partial(infogan_discriminator, image_shape, codes, d_width, units, hidden),
             **kwargs,
         )
         self.categories, self.num_codes = categories, num_codes
         self.category_weight, self.code_weight = float(category_weight), float(code_weight)
         self.arguments = {"image_shape": image_shape, "categories": categories, "num_codes": num_codes}
         self.arguments |= {"latent_dim": latent_dim, "width": width, "discriminator_width": discriminator_width}
-        self.arguments |= {"final_size": final_size, "hidden": hidden}
+        self.arguments |= {"units": units, "hidden": hidden}
         self.arguments |= {"category_weight": category_weight, "code_weight": code_weight}
 
     def latents(self, num):

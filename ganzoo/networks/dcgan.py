@@ -29,7 +29,6 @@ def dcgan_generator(
     latent_dim: int,
     width: int,
     num_classes: int | None = None,
-    codes: Mapping[str, int] = {},
     class_norm: bool = False,
 ) -> keras.Model:
     """Latents to images: a dense projection, then transposed convolutions that double the size each.
@@ -40,7 +39,6 @@ def dcgan_generator(
         width: int, channels before the last layer; twice as many at each size below.
         num_classes: int, for images of a class: a second input `labels`, int32 (batch,), whose learned vector, a
             quarter as long as the latents, stands beside them.
-        codes: further inputs by name, float32 (batch, length), that stand beside the latents as they are.
         class_norm: bool, the class sets scale and shift of every BatchNorm instead.
 
     Returns:
@@ -65,9 +63,6 @@ def dcgan_generator(
         inputs.append(keras.Input((), dtype="int32", name="labels"))
     if num_classes is not None and not class_norm:
         x = Concatenate(name="latents_and_labels")([x, _embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
-    if codes:
-        inputs += [keras.Input((length,), name=name) for name, length in codes.items()]
-        x = Concatenate(name="latents_and_codes")([x, *inputs[-len(codes) :]])
     x = Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project")(x)
     x = Reshape((height, breadth, channels), name="reshape")(x)
 
@@ -95,7 +90,6 @@ def dcgan_discriminator(
     final_size: int | None = None,
     num_classes: int | None = None,
     heads: Mapping[str, int] = {},
-    hidden: int | None = None,
     projection: bool = False,
 ) -> keras.Model:
     """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
@@ -110,7 +104,6 @@ def dcgan_discriminator(
         num_classes: int, for images of a class: a second input `labels`, int32 (batch,), for which a plane of the
             images' size is learned that stands beside their channels.
         heads: what else the features are asked for: how many numbers by name, after the logit in this order.
-        hidden: int, units of a layer of their own between the features and the heads.
         projection: bool, the class enters at the end instead: features are summed over the image, and the logit is
             ``psi(h) + <e(y), h>`` (Miyato and Koyama 2018, arXiv:1802.05637, eq. 3).
 
@@ -169,10 +162,6 @@ def dcgan_discriminator(
         of_class = constrained(ClassProjection(num_classes, normal(), name="class_vector"))([x, inputs[1]])
         logit = Add(name="with_class")([logit, of_class])
     outputs = [_numbers(logit, "logit")]
-    if hidden is not None:
-        x = constrained(Dense(hidden, use_bias=not batch, kernel_initializer=normal(), name="heads"))(x)
-        x = batch_normalization("heads_bn")(x) if batch else x
-        x = LeakyReLU(0.2, name="heads_relu")(x)
     for name, count in heads.items():
         outputs.append(_numbers(constrained(Dense(count, kernel_initializer=normal(), name=f"to_{name}"))(x), name))
     return keras.Model(inputs if num_classes else inputs[0], outputs if heads else outputs[0], name="discriminator")
