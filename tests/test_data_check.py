@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import time
 import zipfile
 
 import numpy as np
@@ -13,8 +14,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import ganzoo
+import ganzoo.zoo.training
 from ganzoo.cli import app
-from ganzoo.data import check
+from ganzoo.data import archives, check
 
 pytestmark = pytest.mark.backend_free
 
@@ -79,16 +81,18 @@ def test_all_that_is_wrong_with_a_folder(odd):
     survey = report.surveys["images"]
     assert survey.copies == [["000.jpg", "copy.jpg"]]
     assert survey.alike == [("001.jpg", "again.png"), ("002.jpg", "larger.jpg")]
-    assert set(survey.unreadable) == {"cut.jpg", "none.png", "pipe.png", "link.jpg"}
+    assert set(survey.unreadable) == {"cut.jpg", "none.png"} and survey.passed == 2
     assert "truncated" in survey.unreadable["cut.jpg"]
     assert survey.others == {".txt": 1, "no ending": 1} and survey.misnamed == {"unnamed": "JPEG"}
     assert (survey.blank, survey.paged, survey.turned) == (1, 1, 1)
     assert survey.sizes[(64, 32)] == 1, "the right way up"
     assert survey.ranges["uint16"] == (0, 4095)
-    assert one(report.problems, "4 files cannot be read")
+    assert one(report.problems, "2 files cannot be read")
     assert one(report.problems, "max_value=4095")
     assert one(report.problems, "unnamed is JPEG: rename")
-    assert one(report.found, "pages='all'") and one(report.found, "EXIF") and one(report.found, "1 images of one value")
+    assert (
+        one(report.found, "pages='all'") and one(report.found, "EXIF") and one(report.found, "1 images of one colour")
+    )
     assert "64x64x3 would suit" in report.training[0]
     mended = check(odd, max_value=4095, pages="all")
     assert len(mended.problems) == 2 and not any("pages" in line for line in mended.found)
@@ -149,7 +153,7 @@ def test_arrays():
     report = check((images, labels), batch_size=64)
     assert report.classes == {"0": 10, "1": 10, "2": 10, "3": 10}
     assert report.surveys["array 1"].copies == [["3", "7"]]
-    assert "no whole batch of 64: a batch of 4 would make 10" in one(report.problems, "batch")
+    assert "no whole step of 64: a batch of 4 would make 10" in one(report.problems, "batch")
     assert one(check(images // 255).problems, "multiply by 255")
     assert one(check(images / 255.0).problems, "use `images * 2 - 1`")
     assert one(check(images.transpose(0, 3, 1, 2)).problems, "channels first")
@@ -166,9 +170,120 @@ def test_archives(tmp_path):
     assert one(report.training, "10 steps of 64")
 
 
+def test_what_is_stored_transparent_or_finer_than_a_thumbnail_is_told_as_training_sees_it(tmp_path):
+    black = np.zeros((12, 16, 16, 4), "uint8")
+    for i, icon in enumerate(black):
+        icon[i : i + 4, :, 3] = 255
+        Image.fromarray(icon).save(tmp_path / f"{i}.png")
+    report = check(tmp_path)
+    assert report.problems == [] and report.surveys["images"].ranges == {"uint8": (0, 255)}
+    assert report.surveys["images"].blank == 0
+    fine = (np.indices((1024, 1024)).sum(0) % 2 * 220).astype("uint8")
+    Image.fromarray(fine).save(tmp_path / "fine.jpg", quality=95)
+    low, high = check(tmp_path, full=True).surveys["images"].ranges["uint8"]
+    assert low == 0 and high == 255
+
+
+def test_large_photographs_are_decoded_coarsely_and_their_range_is_not_told(tmp_path):
+    for seed in range(3):
+        picture(seed, 2400, 2000).save(tmp_path / f"{seed}.jpg")
+    survey = check(tmp_path).surveys["images"]
+    assert survey.looked_at == 3 and survey.ranges == {} and survey.blank == 0
+
+
+def test_pairs_are_counted_as_pairs(tmp_path):
+    fill(tmp_path / "two" / "maps", 9)
+    fill(tmp_path / "two" / "photos", 9)
+    assert "9 steps of 1 images" in str(check(tmp_path / "two", layout="pairs", batch_size=1))
+    fill(tmp_path / "beside", 9, width=128)
+    report = check(tmp_path / "beside", layout="pairs", image_shape=64, batch_size=1)
+    assert report.problems == [] and report.training[0] == "kept as they are"
+    picture(0, width=127).save(tmp_path / "beside" / "odd.png")
+    assert one(check(tmp_path / "beside", layout="pairs").problems, "1 images have an odd width")
+    assert one(check(tmp_path / "two", layout="pairs", pages="all").problems, "first page of each file")
+
+
+def test_pages_are_counted_as_they_are_read(tmp_path):
+    for index in range(4):
+        first, *rest = [picture(10 * index + page) for page in range(5)]
+        first.save(tmp_path / f"{index}.tif", save_all=True, append_images=rest)
+    assert "10 steps of 2 images" in str(check(tmp_path, pages="all", batch_size=2))
+    assert check(tmp_path, pages="channels").problems == []
+    picture(0).save(tmp_path / "single.tif")
+    assert "4 of 5, 1 of 1" in one(check(tmp_path, pages="channels").problems, "different numbers of pages")
+
+
+def test_steps_of_several_batches(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (70, 16, 16, 1), "uint8")
+    assert "1 steps of 5 x 8 images in an epoch: a batch of 1 would make 14" in str(
+        check(images, batch_size=8, batches=5)
+    )
+    assert one(check(images[:30], batch_size=8, batches=5).problems, "30 images are no whole step of 5 x 8")
+    report = ganzoo.zoo.training.check_data("wgan_gp-fashion_mnist", images, batch_size=8)
+    assert "of 5 x 8 images" in str(report), "the recipe's number, not the class's"
+    with pytest.raises(ValueError, match="`batch_size`"):
+        check(images, batch_size=0)
+
+
+def test_archives_hold_more_than_is_read(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), "uint8")
+    np.savez_compressed(tmp_path / "x.npz", images=images, other=np.zeros(400_000_000, "uint8"), meta=np.array([{}]))
+    assert check(tmp_path / "x.npz").problems == []
+    assert len(ganzoo.data.load(tmp_path / "x.npz")) == 40
+
+
+def test_names_of_control_characters_stay_in_their_line(tmp_path):
+    folder = fill(tmp_path / "x", 3)
+    (folder / "a\nProblems\n  none\x1b[31m.png").write_text("no picture")
+    report = str(check(folder))
+    assert report.count("\nProblems\n") == 1 and "\x1b" not in report
+    (folder / os.fsdecode(b"caf\xe9.png")).write_text("no picture")
+    check(folder).short.encode("utf-8")
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    fill(tmp_path / "a", 3)
+    monkeypatch.setattr(
+        os, "scandir", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied", path))
+    )
+    with pytest.raises(OSError, match="give yourself access"):
+        ganzoo.data.load_folder(tmp_path / "a", 8)
+
+
+def test_a_folder_of_misnamed_images_is_told(tmp_path):
+    folder = fill(tmp_path / "x", 3)
+    for file in list(folder.iterdir()):
+        file.rename(file.with_suffix(".dat"))
+    assert one(check(folder).problems, "is JPEG: rename") and one(check(folder).problems, "no image to train on")
+
+
+def test_a_pipe_does_not_hang_pairs(tmp_path):
+    folder = fill(tmp_path / "x", 3, width=128)
+    os.mkfifo(folder / "0.fifo")
+    from ganzoo.zoo.reading import _check_halves
+
+    _check_halves(folder, (64, 64))
+
+
+def test_side_by_side_pairs_say_what_they_lose(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 4096, (16, 32)).astype("uint16")
+    Image.fromarray(deep).save(tmp_path / "0.png")
+    with pytest.warns(UserWarning, match="max_value=4095"):
+        ganzoo.data.load_pairs(tmp_path, 16, "L")
+
+
+def test_near_copies_of_many_are_found_soon():
+    frames = np.repeat(np.asarray(picture())[None], 3000, 0)
+    frames = np.clip(frames + np.arange(3000)[:, None, None, None] % 7, 0, 255).astype("uint8")
+    began = time.monotonic()
+    survey = check(frames).surveys["images"]
+    assert len(survey.alike) + sum(len(group) - 1 for group in survey.copies) == 2999
+    assert time.monotonic() - began < 60
+
+
 def test_the_command(odd, tmp_path):
     result = CliRunner().invoke(app, ["check", str(odd), "--image-shape", "32x32x3", "--batch-size", "4"])
-    assert result.exit_code == 1 and "Problems" in result.output and "4 files cannot be read" in result.output
+    assert result.exit_code == 1 and "Problems" in result.output and "2 files cannot be read" in result.output
     fill(tmp_path / "a", 60)
     result = CliRunner().invoke(app, ["check", str(tmp_path / "a"), "dcgan-mnist", "--batch-size", "4"])
     assert result.exit_code == 0 and "resized to 28x28, 0" not in result.output and "in grey" in result.output
@@ -181,7 +296,7 @@ def test_the_command(odd, tmp_path):
 def test_d7_an_archive_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "zeros.npz"
     np.savez_compressed(path, images=np.zeros((400, 1000, 1000, 1), "uint8"))
-    with pytest.raises(ValueError, match=r"unpacks from 0.4 MB to 400 MB: .*GANZOO_MAX_UNPACKED=400000128"):
+    with pytest.raises(ValueError, match=r"unpacks from 0.4 MB to 400 MB, .*GANZOO_MAX_UNPACKED=400000128"):
         ganzoo.data.load_npz(path)
     monkeypatch.setenv("GANZOO_MAX_UNPACKED", "400000128")
     assert ganzoo.data.load_npz(path).shape == (400, 1000, 1000, 1)
@@ -204,9 +319,20 @@ def test_d7_an_image_of_very_many_pixels_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"132 million pixels, more than 89: .*GANZOO_MAX_PIXELS=132000000"):
         ganzoo.data.load_folder(tmp_path / "a", 8)
     assert "132 million pixels" in check(tmp_path / "a").surveys["images"].unreadable["large.png"]
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # what is set below is taken back
     monkeypatch.setenv("GANZOO_MAX_PIXELS", "132000000")
     assert len(ganzoo.data.load_folder(tmp_path / "a", 8)) == 3
+    assert "large.png" not in check(tmp_path / "a").surveys["images"].unreadable
+    monkeypatch.setenv("GANZOO_MAX_PIXELS", "1e9")
+    with pytest.raises(ValueError, match="GANZOO_MAX_PIXELS is a number of pixels"):
+        ganzoo.data.load_folder(tmp_path / "a", 8)
+
+
+def test_d7_several_arrays_of_an_archive_count_together(tmp_path):
+    path = tmp_path / "zeros.npz"
+    np.savez_compressed(path, **{f"x{i}": np.zeros((100, 1000, 1000), "uint8") for i in range(4)})
+    with archives.open_archive(path) as archive, pytest.raises(ValueError, match="300 MB in all"):
+        for key in archive:
+            archive[key]
 
 
 def test_c8_encrypted_and_damaged_archives(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -95,3 +96,27 @@ def test_c4_a_torn_keras_file_is_called_damaged(tmp_path):
     (tmp_path / "x.keras").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(ValueError, match="damaged or cut off"):
         open_model(tmp_path / "x.keras")
+
+
+def test_a8_a_layer_that_draws_in_inference_follows_the_seed_in_the_average_of_a_clone_too():
+    @keras.saving.register_keras_serializable("tests")
+    class Drop(keras.layers.Dropout):
+        def call(self, inputs, training=None):
+            return super().call(inputs, training=True)
+
+    latents = keras.Input((4,), name="latents")
+    drawn = Drop(0.5)(keras.layers.Dense(256, activation="tanh")(latents))
+    generator = keras.Model(latents, keras.layers.Reshape((16, 16, 1))(drawn))
+    discriminator = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    made = ganzoo.VanillaGAN(generator=generator, discriminator=discriminator, image_shape=(16, 16, 1))
+    np.testing.assert_array_equal(made.generate(8, seed=0), made.generate(8, seed=0))
+
+
+def test_a2_accumulated_gradients_are_refused_where_they_are_not_taken(model):
+    adam = keras.optimizers.Adam(gradient_accumulation_steps=4)
+    if keras.config.backend() == "torch":
+        with pytest.raises(ValueError, match="gradient_accumulation_steps"):
+            model.compile({"generator": adam})
+    else:
+        model.compile({"generator": adam})
+    model.compile()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import sys
 import traceback
@@ -137,7 +138,7 @@ def list_(
         raise ValueError(f"No preset matches. All presets: {everything}. Received: {model=}, {dataset=}, {pretrained=}")
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for name, size, description in rows:
-        typer.echo(support.printable(f"{name:{widths[0]}}  {size:>{widths[1]}}  {description}"))
+        typer.echo(quiet.printable(f"{name:{widths[0]}}  {size:>{widths[1]}}  {description}"))
 
 
 @app.command(epilog="Example: [bold]ganzoo info dcgan-mnist[/bold]")
@@ -147,7 +148,7 @@ def info(
     """Show a preset's recipe, its weights and its numbers."""
     from ganzoo.zoo import presets
 
-    typer.echo("\n".join(map(support.printable, str(presets.info(preset)).splitlines())))
+    typer.echo("\n".join(map(quiet.printable, str(presets.info(preset)).splitlines())))
 
 
 @app.command(
@@ -246,7 +247,7 @@ def check(
         from ganzoo.zoo.training import check_data
 
         report = check_data(preset, data, **options, reading=reading, looked_at=LOOKED_AT)
-    typer.echo("\n".join(map(support.printable, str(report).splitlines())))
+    typer.echo("\n".join(map(quiet.printable, str(report).splitlines())))
     if report.problems:
         raise typer.Exit(FAILED)
 
@@ -417,7 +418,9 @@ def _report(error: Any) -> int:
     if os.environ.get("GANZOO_DEBUG") == "1":
         traceback.print_exception(error)
     usage = hasattr(error, "format_message")  # what typer raises for a wrong option or argument
-    message = support.printable(" ".join((error.format_message() if usage else str(error))[:MOST].split()))
+    message = quiet.printable(
+        re.sub(r"//[^\s/'\"]*@", "//", " ".join((error.format_message() if usage else str(error))[:MOST].split()))
+    )
     if usage and getattr(error, "ctx", None) is not None:
         message = f"{message.rstrip('.')}. Try '{error.ctx.command_path} --help'."
     kinds = {kind.__name__ for kind in type(error).__mro__}  # WeightsError by name: its module takes long to import

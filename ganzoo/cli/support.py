@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
 
-def printable(line: str) -> str:
-    """A line without what would move a terminal's cursor or colours: text may come from a stranger's file."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
-
-
 def use_backend(backend: str) -> None:
     """Has Keras run on a backend, before it is imported."""
     if importlib.util.find_spec(backend) is None:

@@ -97,19 +97,21 @@ class _Arrays(Mapping):
 
     def __init__(self, loaded: np.lib.npyio.NpzFile, path: Path):
         self._loaded, self._path = loaded, path
+        self._unpacked = 0
 
     def __getitem__(self, key: str) -> np.ndarray:
         archive: Any = self._loaded.zip
         if (name := key if key in archive.namelist() else f"{key}.npy") not in archive.namelist():
             raise KeyError(key)
         member = archive.getinfo(name)
-        most = int(os.environ.get("GANZOO_MAX_UNPACKED") or max(ALWAYS_UNPACKED, RATIO * member.compress_size))
-        if member.file_size > most:
+        total = self._unpacked + member.file_size
+        if total > _most_unpacked(self._path):
             raise ValueError(
                 f"{self._path}: {key!r} unpacks from {member.compress_size / 1e6:.1f} MB to "
-                f"{member.file_size / 1e6:.0f} MB: if it is meant to, set the environment variable "
-                f"GANZOO_MAX_UNPACKED={member.file_size}"
+                f"{member.file_size / 1e6:.0f} MB, {total / 1e6:.0f} MB in all: if it is meant to, set the environment "
+                f"variable GANZOO_MAX_UNPACKED={total}"
             )
+        self._unpacked = total
         with archive.open(member) as file:
             _check_length(file, member.file_size)
         return self._loaded[key]
@@ -119,6 +121,14 @@ class _Arrays(Mapping):
 
     def __len__(self) -> int:
         return len(self._loaded)
+
+
+def _most_unpacked(path: Path) -> int:
+    """Bytes that an archive may unpack to."""
+    text = os.environ.get("GANZOO_MAX_UNPACKED") or str(max(ALWAYS_UNPACKED, RATIO * path.stat().st_size))
+    if not text.isdecimal():
+        raise ValueError(f"GANZOO_MAX_UNPACKED is a number of bytes; {path} needs it. Received: {text!r}")
+    return int(text)
 
 
 def _check_length(file: IO[bytes], length: int) -> None:

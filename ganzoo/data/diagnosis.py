@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.data.archives import open_archive
+from ganzoo.data.archives import read_npz
 from ganzoo.data.folders import DARK, existing_folder, find_images, named_together
 from ganzoo.data.part_folders import image_folders, matched, names_alone, unequal_pairs
 from ganzoo.data.parts import load_parts
-from ganzoo.data.preprocessing import check_images, check_reading, parse_shape
+from ganzoo.data.preprocessing import check_images, check_positive, check_reading, parse_shape
 from ganzoo.data.sources import as_path, split_folder
 from ganzoo.data.survey import LOOKED_AT, Survey, survey_array, survey_files
+from ganzoo.engine.quiet import printable
 
 __all__ = ["Report", "check"]
 
@@ -41,6 +42,7 @@ class Report:
 
     source: str
     surveys: dict[str, Survey]
+    layout: str = "images"
     classes: dict[str, int] = dataclasses.field(default_factory=dict)
     problems: list[str] = dataclasses.field(default_factory=list)
     found: list[str] = dataclasses.field(default_factory=list)
@@ -49,13 +51,13 @@ class Report:
     @property
     def short(self) -> str:
         first = "; ".join([*self.found[:1], *self.training])
-        return "\n".join([first, *(f"Problem: {problem}." for problem in self.problems)])
+        lines = [first, *(f"Problem: {problem}." for problem in self.problems)]
+        return "\n".join(map(printable, lines))
 
     def __str__(self) -> str:
         parts = (("Found", self.found), ("Problems", self.problems or ["none"]), ("Training", self.training))
-        return "\n".join(
-            [self.source, *(f"{title}\n" + "\n".join(f"  {line}" for line in lines) for title, lines in parts if lines)]
-        )
+        told = [[title, *(f"  {printable(line)}" for line in lines)] for title, lines in parts if lines]
+        return "\n".join([printable(self.source), *(line for each in told for line in each)])
 
 
 def check(
@@ -64,6 +66,7 @@ def check(
     layout: str | None = None,
     image_shape: int | tuple[int, ...] | None = None,
     batch_size: int | None = None,
+    batches: int = 1,
     split: str = "train",
     data_dir: str | os.PathLike | None = None,
     full: bool = False,
@@ -84,7 +87,8 @@ def check(
         layout: what a folder holds: "images"; "classes", in folders of their own; "pairs", in two folders of equal
             names or side by side; "domains", two folders. By default what it looks like.
         image_shape: (height, width, channels) that training brings images to; (height, width), or one number.
-        batch_size: images of a training step.
+        batch_size: images of a discriminator step.
+        batches: discriminator steps of a training step, each on new images.
         split: of a data set, of a folder with splits or of an archive.
         data_dir: as for `load`.
         full: read the pixels of all images.
@@ -108,13 +112,17 @@ def check(
     check_reading(fit=fit, max_value=max_value, pages=pages)
     if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"`layout` is one of {', '.join(LAYOUTS)}. Received: layout={layout!r}")
-    path = as_path(source) if isinstance(source, (str, os.PathLike)) else None
+    check_positive(batches=batches, looked_at=looked_at, **({} if batch_size is None else {"batch_size": batch_size}))
+    path = Path(source).expanduser() if isinstance(source, (str, os.PathLike)) and str(source) else None
+    if path is None or not path.is_dir() or not any(path.iterdir()):
+        path = as_path(source) if isinstance(source, (str, os.PathLike)) and str(source) else None
     if path is not None and path.is_dir():
-        report = _of_folder(split_folder(existing_folder(path), split), layout, fit, max_value, pages, full, looked_at)
+        report = _of_folder(split_folder(existing_folder(path), split), layout, max_value, pages, full, looked_at)
     else:
         arrays, name = _arrays(source, path, split, data_dir)
         report = _of_arrays(arrays, name, full, looked_at)
-    _what_training_does(report, layout, image_shape, batch_size, fit, pages, path is not None and path.is_dir())
+    per_step = None if batch_size is None else (batch_size, batches)
+    _what_training_does(report, image_shape, per_step, fit, pages, path is not None and path.is_dir())
     return report
 
 
@@ -122,9 +130,9 @@ def check(
 
 
 def _arrays(source: Any, path: Path | None, split: str, data_dir) -> tuple[dict[str, Any], str]:
-    if path is not None:
-        with open_archive(path) as archive:
-            return {name: archive[name] for name in archive}, str(path)
+    if path is not None:  # what training reads of an archive, and nothing else
+        loaded = read_npz(path, None, split, None)
+        return dict(zip(("images", "labels"), loaded)) if isinstance(loaded, tuple) else {"images": loaded}, str(path)
     if isinstance(source, str):
         return load_parts(source, split, data_dir=data_dir), source
     if isinstance(source, Mapping):
@@ -162,7 +170,7 @@ def _of_arrays(arrays: Mapping[str, Any], source: str, full: bool, looked_at: in
     return report
 
 
-def _of_folder(path: Path, layout: str | None, fit, max_value, pages, full: bool, looked_at: int) -> Report:
+def _of_folder(path: Path, layout: str | None, max_value, pages: str, full: bool, looked_at: int) -> Report:
     folders = image_folders(path)
     own = bool(find_images(path, recursive=False, first=True))
     report = Report(str(path), {})
@@ -174,17 +182,40 @@ def _of_folder(path: Path, layout: str | None, fit, max_value, pages, full: bool
             report.problems += [str(error).rstrip(".")] if layout == "pairs" else []
     could_be_pairs = alone is not None and len(alone) * 2 < len(find_images(path))
     guessed = layout is None
-    layout = layout or ("images" if own or not folders else "classes")
-    if layout == "domains":
-        for folder in folders:
-            report.surveys[folder.name] = survey_files(folder, full, looked_at)
-    else:
-        report.surveys["images"] = survey_files(path, full, looked_at)
-    for name, survey in report.surveys.items():
-        _tell(report, survey, f"{name}: " if len(report.surveys) > 1 else "")
+    report.layout = layout = layout or ("images" if own or not folders else "classes")
+    apart = folders if layout in ("pairs", "domains") and len(folders) == 2 else [path]
+    for folder in apart:
+        name = folder.name if len(apart) > 1 else "images"
+        report.surveys[name] = survey = survey_files(folder, full, looked_at, pages=pages)
+        if layout == "pairs" and len(apart) == 1:
+            _halve(report, survey)
+        _tell(report, survey, f"{name}: " if len(apart) > 1 else "")
         _tell_of_files(report, survey, max_value, pages)
-    if layout in ("pairs", "domains") and len(folders) != 2 and not (layout == "pairs" and own and not folders):
-        report.problems.append(f"{layout} are two folders of images; there are {len(folders)}")
+    if pages != "first" and layout == "pairs":
+        report.problems.append("pairs are read from the first page of each file: leave pages= out")
+    _judge_layout(report, path, folders, own, alone)
+    if layout == "classes" and guessed and could_be_pairs:
+        report.found.append("most files of the two folders have equal names: pairs, for a model that takes pairs")
+    return report
+
+
+def _halve(report: Report, survey: Survey) -> None:
+    """The sizes of images side by side."""
+    odd = sum(n for (_, width), n in survey.sizes.items() if width % 2)
+    if odd:
+        report.problems.append(f"{odd} images have an odd width, and no halves")
+    survey.sizes = sum((Counter({(h, w // 2): n}) for (h, w), n in survey.sizes.items()), Counter())
+
+
+def _judge_layout(report: Report, path: Path, folders: list[Path], own: bool, alone: list[Path] | None) -> None:
+    layout = report.layout
+    if (
+        layout in ("pairs", "domains")
+        and (len(folders) != 2 or own)
+        and not (layout == "pairs" and own and not folders)
+    ):
+        beside = " and images beside them" if own else ""
+        report.problems.append(f"{layout} are two folders of images; there are {len(folders)}{beside}")
     if layout == "pairs" and alone:
         report.problems.append(
             f"{len(alone)} images have no partner of the same name in the other folder: {named_together(alone, ', ')}: "
@@ -197,10 +228,12 @@ def _of_folder(path: Path, layout: str | None, fit, max_value, pages, full: bool
     if layout == "classes":
         if own:
             report.problems.append("images that are in no class's folder: move them into one")
-        _count_classes(report, {folder.name: len(find_images(folder)) for folder in folders})
-        if guessed and could_be_pairs:
-            report.found.append("most files of the two folders have equal names: pairs, for a model that takes pairs")
-    return report
+        classes = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+        _count_classes(report, {folder.name: len(find_images(folder)) for folder in classes})
+        if empty := [name for name, count in report.classes.items() if not count]:
+            report.problems.append(
+                f"classes without images: {named_together(empty, ', ')}: fill or remove their folders"
+            )
 
 
 def _count_classes(report: Report, classes: Mapping[Any, int]) -> None:
@@ -236,7 +269,7 @@ def _tell(report: Report, survey: Survey, prefix: str) -> None:
     if survey.grey and survey.grey == survey.looked_at:
         report.found.append(f"{prefix}stored as colour, all of them grey: one channel is enough")
     if survey.blank:
-        report.found.append(f"{prefix}{survey.blank} images of one value only: leave them out if they are no examples")
+        report.found.append(f"{prefix}{survey.blank} images of one colour only: leave them out if they are no examples")
     if survey.copies:
         extra = sum(len(group) - 1 for group in survey.copies)
         shown = named_together((" = ".join(group[:3]) for group in survey.copies), "; ")
@@ -263,38 +296,53 @@ def _tell_of_files(report: Report, survey: Survey, max_value: float | None, page
         report.found.append(
             f"{survey.paged} files have several pages, of which the first is read: pages='all' (--pages)"
         )
+    if survey.passed:
+        report.found.append(f"{survey.passed} broken links or special files under names of images are passed over")
+    if pages == "channels" and len(survey.pages) > 1:
+        counts = named_together((f"{count} of {number}" for number, count in survey.pages.most_common()), ", ")
+        report.problems.append(f"files have different numbers of pages, which are to be channels: {counts}")
     if survey.turned:
         report.found.append(f"{survey.turned} files are turned by their EXIF data, and are read upright")
-    for kind, (_, high) in survey.ranges.items():
-        if max_value is not None or kind == "uint8":
-            continue
-        if kind == "uint16" and high < DARK:
-            bits = max(int(high), 1).bit_length()
-            report.problems.append(
-                f"16-bit files hold no value above {high:g}, so that all is nearly black: if white is {2**bits - 1}, "
-                f"say max_value={2**bits - 1} (--max-value)"
-            )
-        elif kind != "uint16" and (kind.startswith("float") or high > 65535):
-            report.problems.append(f"which value of {kind} is white is not known: say max_value= (--max-value)")
+    for kind, (low, high) in survey.ranges.items():
+        if max_value is None and kind != "uint8":
+            _tell_of_depth(report, kind, low, high)
+    if max_value is None and any(kind.startswith("16-bit colour") for kind in survey.kinds):
+        report.found.append("of 16-bit colour only the upper 8 bits are read: scale files of 12 bits yourself")
+
+
+def _tell_of_depth(report: Report, kind: str, low: float, high: float) -> None:
+    if kind.startswith("float") or low < 0 or high > 65535:
+        report.problems.append(f"which value of {kind} is white is not known: say max_value= (--max-value)")
+    elif high < DARK:
+        bits = max(int(high), 1).bit_length()
+        report.problems.append(
+            f"{kind} files hold no value above {high:g}, so that all is nearly black: if white is {2**bits - 1}, "
+            f"say max_value={2**bits - 1} (--max-value)"
+        )
 
 
 # --- What training would do with it
 
 
 def _what_training_does(
-    report: Report, layout, image_shape, batch_size: int | None, fit: str, pages: str, is_folder: bool
+    report: Report, image_shape, per_step: tuple[int, int] | None, fit: str, pages: str, is_folder: bool
 ) -> None:
     if not report.surveys:
         return
-    size, mode = parse_shape(image_shape[:2] if pages == "channels" and isinstance(image_shape, tuple) else image_shape)
+    given = image_shape[:2] if pages == "channels" and isinstance(image_shape, tuple) else image_shape
+    size, mode = parse_shape(given)
     surveys = list(report.surveys.values())
-    count = max(survey.num - len(survey.unreadable) for survey in surveys)
+    counts = [survey.num - len(survey.unreadable) for survey in surveys]
+    count = min(counts) if report.layout == "pairs" else max(counts)
     sizes: Counter = sum((survey.sizes for survey in surveys), Counter())
+    if not count:
+        report.problems.append("there is no image to train on")
+        return
     if size is None and is_folder:
-        short = int(np.median([min(each) for each in sizes.elements()])) if sizes else 64
+        short = int(np.median([min(each) for each in sizes.elements()]))
         fitting = max(32, min(256, 2 ** (max(short, 1).bit_length() - 1)))
-        report.training.append(f"needs a size: {fitting}x{fitting}x3 would suit (image_shape=, --image-shape)")
-        size = None
+        channels = 1 if all("grey" in kind for survey in surveys for kind in survey.kinds) else 3
+        report.training.append(f"needs a size: {fitting}x{fitting}x{channels} would suit (image_shape=, --image-shape)")
     elif size is not None:
         report.training.append(_resizing(sizes, size, mode, fit))
     else:
@@ -303,9 +351,9 @@ def _what_training_does(
     memory = sum(survey.num for survey in surveys) * height * width * {"L": 1, "RGBA": 4}.get(mode or "", 3) / 1e9
     if memory > LARGE:
         report.problems.append(f"the images take {memory:.0f} GB of memory: take a smaller size, or give fit a stream")
-    if batch_size is not None:
-        _batches(report, count, batch_size)
-    if count < FEW and layout != "pairs":
+    if per_step is not None:
+        _batches(report, count, *per_step)
+    if count < FEW and report.layout != "pairs":
         report.training.append(
             f"few images: a discriminator learns fewer than {FEW} by heart; augment them, or go on from a preset"
         )
@@ -328,13 +376,15 @@ def _resizing(sizes: Counter, size: tuple[int, int], mode: str | None, fit: str)
     return said + {"L": ", in grey", "RGB": ", in colour", "RGBA": ", in colour with transparency"}.get(mode or "", "")
 
 
-def _batches(report: Report, count: int, batch_size: int) -> None:
-    steps = count // batch_size
-    smaller = max(1, 2 ** max((count // STEPS).bit_length() - 1, 0))
-    advice = f"a batch of {smaller} would make {count // smaller} (--batch-size {smaller})"
+def _batches(report: Report, count: int, batch_size: int, batches: int) -> None:
+    steps = count // (batch_size * batches)
+    smaller = max(1, 2 ** max((count // (STEPS * batches)).bit_length() - 1, 0))
+    each = f"{batches} x {batch_size}" if batches > 1 else f"{batch_size}"
+    advice = f"a batch of {smaller} would make {count // (smaller * batches)} (--batch-size {smaller})"
     if steps == 0:
-        report.problems.append(f"{count} images are no whole batch of {batch_size}: {advice}")
-    elif steps < STEPS:
-        report.training.append(f"{steps} steps of {batch_size} images in an epoch: {advice}")
+        fix = advice if count >= batches else "more images are needed"
+        report.problems.append(f"{count} images are no whole step of {each}: {fix}")
+    elif steps < STEPS and smaller < batch_size:
+        report.training.append(f"{steps} steps of {each} images in an epoch: {advice}")
     else:
-        report.training.append(f"{steps} steps of {batch_size} images in an epoch")
+        report.training.append(f"{steps} steps of {each} images in an epoch")

@@ -23,6 +23,7 @@ from ganzoo.data.preprocessing import (
     resize_and_crop,
 )
 from ganzoo.data.progress import progress
+from ganzoo.engine.quiet import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -45,11 +46,12 @@ IMAGE_SUFFIXES = (
     *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 MAX_NAMED = 10  # files that an error names
+MOST_PIXELS = 89_478_485  # of an image, Pillow's own bound
 LARGE = 2**24  # pixels of an image
 DARK = 2**14  # in 16 bits: where no file reaches it, they hold fewer
 
 
-_one_at_a_time = threading.Lock()
+_one_at_a_time, _one_header = threading.Lock(), threading.Lock()
 
 
 class ImageFile(Protocol):
@@ -200,14 +202,9 @@ def _pages_of(file: Path) -> list[_Page]:
 @contextlib.contextmanager
 def opened(file: ImageFile) -> Iterator[Image.Image]:
     """A Pillow image, at its page. One of very many pixels is refused; of large ones, one is open at a time."""
-    from PIL import Image
-
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # refused here instead, in our words
-    if os.environ.get("GANZOO_MAX_PIXELS"):
-        Image.MAX_IMAGE_PIXELS = int(os.environ["GANZOO_MAX_PIXELS"])
-    with file.open("rb") as stream, Image.open(stream) as image:
-        pixels, most = image.width * image.height, Image.MAX_IMAGE_PIXELS
-        if most is not None and pixels > most:
+    with file.open("rb") as stream, _header(stream) as image:
+        pixels, most = image.width * image.height, _most_pixels()
+        if pixels > most:
             raise ValueError(
                 f"it has {pixels / 1e6:.0f} million pixels, more than {most / 1e6:.0f}: shrink it, or set the "
                 f"environment variable GANZOO_MAX_PIXELS={pixels}"
@@ -216,6 +213,24 @@ def opened(file: ImageFile) -> Iterator[Image.Image]:
             if number := getattr(file, "number", 0):
                 image.seek(number)
             yield image
+
+
+def _header(stream: IO[bytes]) -> Image.Image:
+    from PIL import Image
+
+    with _one_header:  # Pillow's own bound is lifted meanwhile: it tells no remedy
+        kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(stream)
+        finally:
+            Image.MAX_IMAGE_PIXELS = kept
+
+
+def _most_pixels() -> int:
+    text = os.environ.get("GANZOO_MAX_PIXELS") or str(MOST_PIXELS)
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"GANZOO_MAX_PIXELS is a number of pixels. Received: GANZOO_MAX_PIXELS={text!r}")
+    return int(text)
 
 
 def check_limit(limit: int | None) -> None:
@@ -241,7 +256,7 @@ def find_images(path: Path, recursive: bool = True, first: bool = False) -> list
     """The image files below `path`, sorted; with `first`, one of them at most."""
     found: list[Path] = []
     visited = set()
-    for root, folders, files in os.walk(path, followlinks=True):
+    for root, folders, files in os.walk(path, followlinks=True, onerror=_refuse):
         if (real := os.path.realpath(root)) in visited:  # a link back up would be followed for ever
             folders.clear()
             continue
@@ -253,6 +268,10 @@ def find_images(path: Path, recursive: bool = True, first: bool = False) -> list
         if first and found:
             return found[:1]
     return sorted(found, key=lambda file: file.relative_to(path).as_posix())
+
+
+def _refuse(error: OSError) -> None:
+    raise OSError(f"{error.filename} cannot be read ({error.strerror}): give yourself access, or move it away.")
 
 
 def read_images(
@@ -300,7 +319,7 @@ def read_images(
 
 def named_together(items: Iterable, separator: str = "; ") -> str:
     """The first of many names, and how many more there are."""
-    names = [str(item) for item in items]
+    names = [printable(str(item)) for item in items]
     more = f"{separator}and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return separator.join(names[:MAX_NAMED]) + more
 

@@ -217,8 +217,10 @@ def load_pairs(
     folders = _pair_folders(existing_folder(path), None if other is None else existing_folder(other))
     if len(folders) == 1:
         files = find_images(folders[0])[:limit]
-        cut = functools.partial(halves, size=size, mode=mode, nearest=nearest, fit=fit, max_value=max_value)
+        whole = Reading(None, mode, max_value=max_value)
+        cut = functools.partial(halves, size=size, mode=mode, nearest=nearest, fit=fit, read=whole)
         images = read_images(files, (2, *size, channels), cut, folders[0], skip_unreadable)[0]
+        whole.warn(folders[0])
         return images[:, 0].copy(), images[:, 1].copy()
     paired = [files[:limit] for files in matched(*folders)]
     _require_same_proportions(*paired)
@@ -307,9 +309,9 @@ def size_of(file: Path) -> tuple[int, int] | None:
         return None
 
 
-def halves(image: Image.Image, size: Size, mode: str, nearest: tuple[bool, bool], fit="crop", max_value=None):
+def halves(image: Image.Image, size: Size, mode: str, nearest: tuple[bool, bool], fit="crop", read=None):
     """The left and the right half of an image, each at a size: uint8 (2, height, width, channels)."""
-    whole = resize_and_crop(image, None, mode, max_value=max_value)
+    whole = resize_and_crop(image, None, mode) if read is None else read(image)
     if whole.shape[1] % 2:
         raise ValueError(f"its width is odd, {whole.shape[1]}, so it has no halves")
     sides = np.split(whole, 2, axis=1)

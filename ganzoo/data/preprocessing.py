@@ -410,7 +410,8 @@ def _eight_bits(pixels: np.ndarray, max_value: float | None) -> np.ndarray:
     low, high = float(pixels.min()), float(pixels.max())
     if max_value is None and (pixels.dtype.kind == "f" or low < 0 or high > 65535):
         raise ValueError(
-            f"The image's pixels run from {low:g} to {high:g}, and which of these is white is not known: say max_value="
+            f"The image's pixels run from {low:g} to {high:g}, and which of these is white is not known: say "
+            "max_value= (--max-value)"
         )
     white = 65535.0 if max_value is None else float(max_value)
     scaled = np.nan_to_num(pixels.astype("float64") * (255.0 / white), nan=0.0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ganzoo.data.folders import IMAGE_SUFFIXES, find_images, opened
 from ganzoo.data.part_folders import ORIENTATION
-from ganzoo.data.preprocessing import is_deep, is_deep_colour
+from ganzoo.data.preprocessing import is_deep, is_deep_colour, resize_and_crop
 from ganzoo.data.progress import progress
 
 __all__ = ["LOOKED_AT", "Survey", "survey_array", "survey_files"]
@@ -23,7 +23,8 @@ LOOKED_AT = 5000  # images whose pixels are read
 COMPARED = 100_000  # images of which each is compared with each: minutes
 THUMBNAIL = 16
 ALIKE = 0.995  # correlation of two thumbnails, of which one may be brighter or of more contrast
-DRAFT = 256  # pixels: a JPEG file is decoded no finer, which takes a fraction of the time
+MANY = 4_000_000  # pixels: a larger JPEG file is decoded coarsely, which takes a fraction of the time
+DRAFT = 256  # but no coarser
 BLOCK = 1024
 
 KINDS = {
@@ -54,28 +55,35 @@ class Survey:
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)  # lowest and highest value by kind
     looked_at: int = 0  # images whose pixels were read
     grey: int = 0  # of these: colour images in which all channels are equal
-    blank: int = 0  # of these: images of one value
+    blank: int = 0  # of these: images of one colour
     paged: int = 0  # files of several pages
     turned: int = 0  # files whose EXIF data turn them
     copies: list[list[str]] = field(default_factory=list)  # images that are equal, byte by byte
     alike: list[tuple[str, str]] = field(default_factory=list)  # nearly equal, among those looked at
     unreadable: dict[str, str] = field(default_factory=dict)
+    passed: int = 0  # broken links, pipes and the like under the name of an image
+    pages: Counter[int] = field(default_factory=Counter)  # of the files, where all are asked for
     others: Counter[str] = field(default_factory=Counter)  # files that are no images, by their endings
     misnamed: dict[str, str] = field(default_factory=dict)  # of these: images by their content
 
 
-def survey_files(path: Path, full: bool = False, looked_at: int = LOOKED_AT, seed: int = 0) -> Survey:
-    """Looks at the files of a folder: the headers of all, the pixels of some (`full`: of all)."""
-    files = find_images(path)
+def survey_files(
+    path: Path, full: bool = False, looked_at: int = LOOKED_AT, seed: int = 0, recursive: bool = True, pages="first"
+) -> Survey:
+    """Looks at the files of a folder: the headers of all, the pixels of some (`full`: of all).
+
+    Of files with several pages the first is looked at; with `pages="all"` each counts as an image.
+    """
+    files = find_images(path, recursive)
     found = Survey(str(path), len(files))
     _other_files(path, found)
     name = dict(zip(files, (file.relative_to(path).as_posix() for file in files)))
-    suspect = _headers(files, name, found)
+    suspect = _headers(files, name, found, pages)
     readable = [file for file in files if name[file] not in found.unreadable]
     found.copies = [[name[file] for file in group] for group in _equal_files(readable)]
     chosen = _some(readable, len(readable) if full else looked_at, seed)
     chosen += [file for file in suspect if file not in set(chosen)]
-    _pixels(chosen, _open, lambda file: name[file], found)
+    _pixels(chosen, _look_at_file, lambda file: name[file], found)
     return found
 
 
@@ -90,7 +98,7 @@ def survey_array(images: np.ndarray, source: str, full: bool = False, looked_at:
         rows[hashlib.blake2b(np.ascontiguousarray(images[index]).tobytes(), digest_size=16).digest()].append(str(index))
     found.copies = [group for group in rows.values() if len(group) > 1]
     chosen = _some(range(len(images)), len(images) if full else looked_at, seed)
-    _pixels(chosen, lambda index: images[index], str, found)
+    _pixels(chosen, lambda index: _look(images[index]), str, found)
     return found
 
 
@@ -110,9 +118,7 @@ def _other_files(path: Path, found: Survey) -> None:
             if name.startswith("."):
                 continue
             if name.lower().endswith(IMAGE_SUFFIXES):
-                if not file.is_file():
-                    found.num += 1
-                    found.unreadable[file.relative_to(path).as_posix()] = "a broken link, or no regular file"
+                found.passed += not file.is_file()
                 continue
             found.others[file.suffix.lower() or "no ending"] += 1
             if file.is_file() and found.others[file.suffix.lower() or "no ending"] <= 3:
@@ -123,20 +129,21 @@ def _other_files(path: Path, found: Survey) -> None:
                     continue
 
 
-def _headers(files: Sequence[Path], name: dict[Path, str], found: Survey) -> list[Path]:
+def _headers(files: Sequence[Path], name: dict[Path, str], found: Survey, pages: str) -> list[Path]:
     """Reads the header of every file. Returns those that seem to be cut off."""
-    from PIL import Image
-
     suspect = []
     for file in progress(files, len(files), "Reading headers"):
         try:
-            with Image.open(file) as image:
+            with opened(file) as image:
                 turned = image.getexif().get(ORIENTATION, 1) if "exif" in image.info or image.format == "TIFF" else 1
                 width, height = image.size[::-1] if turned >= 5 else image.size
                 found.sizes[(height, width)] += 1
                 found.kinds[_kind(image)] += 1
                 found.turned += turned > 1
                 found.paged += bool(getattr(image, "is_animated", False))
+                if pages != "first":
+                    found.pages[number := getattr(image, "n_frames", 1)] += 1
+                    found.num += number - 1 if pages == "all" else 0
             if _is_cut(file):
                 suspect.append(file)
         except Exception as error:  # Pillow's readers raise all sorts on damaged files
@@ -182,22 +189,24 @@ def _equal_files(files: Sequence[Path]) -> list[list[Path]]:
     return [group for group in by_content.values() if len(group) > 1]
 
 
-def _open(file: Path) -> np.ndarray:
-    """The pixels of a file as they are stored, coarser where that is quicker."""
+def _look_at_file(file: Path) -> tuple:
+    """What `_look` finds of a file as training reads it; of large JPEG files a coarse copy, whose range is not told."""
     with opened(file) as image:
-        image.draft(image.mode, (DRAFT, DRAFT))
-        plain = image.mode in ("L", "RGB") or is_deep(image)
-        return np.asarray(image if plain else image.convert("L" if image.mode == "1" else "RGB"))
+        coarse = image.format == "JPEG" and image.width * image.height > MANY
+        if coarse:
+            image.draft(image.mode, (DRAFT, DRAFT))
+        kind, low, high, grey, thumbnail = _look(np.asarray(image) if is_deep(image) else resize_and_crop(image, None))
+        return ("", low, high, grey, thumbnail) if coarse else (kind, low, high, grey, thumbnail)
 
 
-def _pixels(chosen: list, read: Callable, name: Callable[..., str], found: Survey) -> None:
-    """Reads pixels: their range by kind, images of one value, images nearly equal."""
+def _pixels(chosen: list, look_at: Callable, name: Callable[..., str], found: Survey) -> None:
+    """Reads pixels: their range by kind, images of one colour, images nearly equal."""
     again = {name for group in found.copies for name in group[1:]}
     seen: list[tuple[str, np.ndarray]] = []
 
     def look(item) -> tuple | Exception:
         try:
-            return _look(read(item))
+            return look_at(item)
         except Exception as error:
             return error
 
@@ -207,23 +216,25 @@ def _pixels(chosen: list, read: Callable, name: Callable[..., str], found: Surve
                 found.unreadable[name(item)] = _reason(result)
                 continue
             kind, low, high, grey, thumbnail = result
-            least, most = found.ranges.get(kind, (np.inf, -np.inf))
-            found.ranges[kind] = (float(np.fmin(least, low)), float(np.fmax(most, high)))
+            if kind and np.isfinite(low):
+                least, most = found.ranges.get(kind, (np.inf, -np.inf))
+                found.ranges[kind] = (min(least, low), max(most, high))
             found.looked_at += 1
             found.grey += grey
-            found.blank += low == high
-            if low < high and name(item) not in again:
+            found.blank += thumbnail is None and bool(kind)
+            if thumbnail is not None and name(item) not in again:
                 seen.append((name(item), thumbnail))
     found.alike = _alike(seen[:COMPARED])
 
 
-def _look(pixels: np.ndarray) -> tuple[str, float, float, bool, np.ndarray]:
-    """Kind, lowest and highest value, whether a colour image is grey, and a thumbnail."""
+def _look(pixels: np.ndarray) -> tuple[str, float, float, bool, np.ndarray | None]:
+    """Kind, lowest and highest value, whether a colour image is grey, and a thumbnail, None of images of one colour."""
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     grey = pixels.shape[2] == 3 and bool((pixels == pixels[..., :1]).all())
     low, high = float(pixels.min()), float(pixels.max())  # NaN where one is in it
-    return str(pixels.dtype), low, high, grey, _thumbnail(pixels)
+    blank = bool((pixels == pixels[:1, :1]).all())
+    return str(pixels.dtype), low, high, grey, None if blank else _thumbnail(pixels)
 
 
 def _thumbnail(pixels: np.ndarray) -> np.ndarray:
@@ -247,7 +258,10 @@ def _alike(seen: list[tuple[str, np.ndarray]]) -> list[tuple[str, str]]:
     for start in progress(starts, len(starts), "Comparing pixels"):
         for other in range(start, len(seen), BLOCK):
             near = thumbnails[start : start + BLOCK] @ thumbnails[other : other + BLOCK].T
-            for i, j in np.argwhere(near > ALIKE):
-                if start + i < other + j:
-                    earlier.setdefault(other + j, start + i)
+            alike = near > ALIKE
+            if other == start:
+                alike = np.triu(alike, 1)
+            first = alike.argmax(axis=0)
+            for j in np.flatnonzero(alike.any(axis=0)):
+                earlier.setdefault(other + int(j), start + int(first[j]))
     return [(seen[first][0], seen[again][0]) for again, first in sorted(earlier.items())]

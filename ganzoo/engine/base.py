@@ -213,6 +213,11 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         chosen = {**self.default_optimizers(), **{p: keras.optimizers.get(o) for p, o in given.items()}}
         if missing := [player for player in self.players() if chosen.get(player) is None]:
             raise ValueError(f"No optimizer for {missing}: name it in compile, or in the variant's default_optimizers.")
+        for player, each in chosen.items():
+            if getattr(each, "gradient_accumulation_steps", None) and keras.config.backend() == "torch":
+                raise ValueError(
+                    f"gradient_accumulation_steps (of the {player}) is for TensorFlow and JAX: leave it out."
+                )
         for name, network in self.networks.items():
             refuse_activity_regularizers(network, name)
         check_names(self)

@@ -7,9 +7,10 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 
-__all__ = ["begin_command", "starting"]
+__all__ = ["begin_command", "printable", "starting"]
 
 # TensorFlow's notes of what it found; they come before its logging knows any level. Errors and all else stay.
 NOTE = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} |To enable the following instructions")
@@ -22,6 +23,18 @@ def begin_command() -> None:
     global _in_command
     _in_command = True
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.showwarning = _in_one_line
+
+
+def printable(line: str) -> str:
+    """A line without what would move a terminal's cursor or colours: text may come from a stranger's file."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+
+
+def _in_one_line(message, category, filename, lineno, file=None, line=None) -> None:
+    """Ours as errors are shown; those of the library that reads images are told per file, where they matter."""
+    if os.path.join("PIL", "") not in filename:
+        print(f"ganzoo: {printable(str(message))}", file=file or sys.stderr)
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ def copy_of(network: keras.Model, given: Network) -> keras.Model:
     if isinstance(given, keras.Model):
         backend.keep_tensorflow_off_gpu()
         copy = keras.models.clone_model(network)
+        fix_seeds(copy)
     else:
         copy = build(given, "generator")
     copy.name = f"{network.name}_ema"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -211,7 +210,13 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
     size = shape[:2]
     mode = "L" if reading.get("pages") == "channels" else _mode(max(each[2] for each in images.values()))
     if not rest and not others:
-        return {first: data.load_folder(path, size, mode, **reading)}
+        pictures = data.load_folder(path, size, mode, **reading)
+        if pictures.shape[-1] != shape[2] and reading.get("pages") == "channels":
+            raise ValueError(
+                f"The files have {pictures.shape[-1]} pages, so the images have as many channels: say so in the shape, "
+                f"{size[0]}x{size[1]}x{pictures.shape[-1]}. Received: image_shape={tuple(shape)}"
+            )
+        return {first: pictures}
     if not rest and len(others) == 1 and isinstance(wanted[others[0]], Labels):
         pictures, labels, _ = data.load_class_folders(path, size, mode, **reading)
         return {first: pictures, others[0]: labels}
@@ -245,11 +250,9 @@ def _of_channels(images: np.ndarray, channels: int) -> np.ndarray:
 
 def _check_halves(path: Path, size: tuple[int, int]) -> None:
     """Refuses a folder of ordinary pictures as one of pairs side by side, by the proportions of its first picture."""
-    from PIL import Image
-
-    for file in sorted(path.iterdir()):
-        with contextlib.suppress(OSError), Image.open(file) as image:
-            wide, high = image.size
+    for file in find_images(path, recursive=False):
+        if found := size_of(file):
+            wide, high = found
             if not 0.6 < (wide / 2 / high) / (size[1] / size[0]) < 1.7:
                 raise ValueError(
                     "Pairs are two folders with files of equal names, or images side by side in one file, each half in "

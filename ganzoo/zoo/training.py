@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -20,6 +21,7 @@ from ganzoo.data import check
 from ganzoo.data.part_folders import class_folders
 from ganzoo.engine.feed import make_feed
 from ganzoo.engine.parts import Images, Labels, vocabulary_of
+from ganzoo.engine.quiet import printable
 from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
 from ganzoo.models import get_model
@@ -126,7 +128,8 @@ def train(
     wanted, source = _wanted(recipe), recipe.dataset.name if data is None else data
     reading = dict(recipe.dataset.reading if reading is None else reading)
     if data is not None and verbose != 0 and not (folder / BACKUP).is_file():
-        _say(verbose, f"Data: {_look_at(recipe, wanted, data, data_dir, image_shape, reading).short}")
+        with contextlib.suppress(ValueError, OSError, MemoryError):  # what is wrong is told by what reads the data
+            _say(verbose, f"Data: {_look_at(recipe, wanted, data, data_dir, image_shape, reading).short}")
     parts = _parts_of(recipe, wanted, data, data_dir, image_shape, reading)
     made = derived_of(wanted, source, recipe.dataset.split, recipe.dataset.derive)
     if told := how_read(wanted, source, recipe.dataset.split, made):
@@ -206,7 +209,7 @@ def check_data(
 
 
 def _look_at(recipe: Recipe, wanted: dict, source: Any, data_dir, image_shape, reading: Mapping, **options) -> Any:
-    model, dataset = get_model(recipe.model), recipe.dataset
+    model, dataset = presets.build(recipe), recipe.dataset
     derived = derived_of(wanted, source, dataset.split, dataset.derive)
     shape = image_shape or shape_of(wanted) or recipe.arguments.get("image_shape")
     chosen = {name: value for name, value in reading.items() if name != "skip_unreadable"}
@@ -214,7 +217,8 @@ def _look_at(recipe: Recipe, wanted: dict, source: Any, data_dir, image_shape, r
         source,
         layout=layout_of({name: part for name, part in wanted.items() if name not in derived}),
         image_shape=tuple(shape) if folder_of(source, dataset.split) is not None and shape else None,
-        batch_size=recipe.training.batch_size * model.discriminator_steps,
+        batch_size=recipe.training.batch_size,
+        batches=model.discriminator_steps,
         split=dataset.split,
         data_dir=data_dir,
         **{"looked_at": QUICKLY, **chosen, **options},
@@ -428,4 +432,4 @@ def _finish(folder: Path, model: GAN, record: dict[str, Any], parts: Mapping[str
 
 def _say(verbose: int | str, text: str) -> None:
     if verbose != 0:
-        print(text)
+        print("\n".join(map(printable, text.splitlines())))
