@@ -281,6 +281,53 @@ def test_near_copies_of_many_are_found_soon():
     assert time.monotonic() - began < 60
 
 
+def test_splits_are_known_in_capitals_too(tmp_path):
+    fill(tmp_path / "Train", 3)
+    fill(tmp_path / "Test", 2)
+    assert len(ganzoo.data.load(tmp_path, "train", image_shape=8)) == 3
+    assert check(tmp_path, split="test").surveys["images"].num == 2
+    with pytest.raises(ValueError, match="has folders for the splits Train, Test"):
+        ganzoo.data.load(tmp_path, "val", image_shape=8)
+    with pytest.raises(ValueError, match="look like splits"):
+        ganzoo.data.load_class_folders(tmp_path, 8)
+
+
+def test_what_is_for_files_is_refused_for_arrays(tmp_path):
+    np.savez(tmp_path / "x.npz", images=np.zeros((40, 16, 16, 1), "uint8"))
+    from ganzoo.engine.parts import Images
+    from ganzoo.zoo.reading import read_parts
+
+    parts = {"images": Images((16, 16, 1))}
+    with pytest.raises(ValueError, match="max_value and pages: these are for folders"):
+        read_parts(parts, tmp_path / "x.npz", reading={"pages": "all", "max_value": 4095})
+    assert len(read_parts(parts, tmp_path / "x.npz", reading={"skip_unreadable": True})["images"]) == 40
+
+
+def test_the_command_of_a_full_disk(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ganzoo.data.check", full)
+    result = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert result.exit_code == 2 and "The disk is full: make room" in result.stderr
+
+
+def test_a_password_in_an_address_is_not_told(tmp_path):
+    result = CliRunner().invoke(app, ["check", "http://me:sekret@host/x"])
+    assert result.exit_code == 2 and "sekret" not in result.stderr and "http://host/x" in result.stderr
+
+
+def test_an_input_that_is_no_file_is_told(tmp_path):
+    from ganzoo.engine.parts import Images
+
+    part = Images((16, 16, 3))
+    with pytest.raises(ValueError, match="Name an image file"):
+        part.read("", "source")
+    folder = fill(tmp_path / "x", 2)
+    (folder / "notes.txt").write_text("mine")
+    assert part.read(str(folder), "source").shape == (2, 16, 16, 3)
+
+
 def test_the_command(odd, tmp_path):
     result = CliRunner().invoke(app, ["check", str(odd), "--image-shape", "32x32x3", "--batch-size", "4"])
     assert result.exit_code == 1 and "Problems" in result.output and "2 files cannot be read" in result.output

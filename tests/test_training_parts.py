@@ -420,3 +420,12 @@ def test_a_model_of_sentences_in_a_module_of_ones_own_is_trained_by_command(tmp_
         assert (tmp_path / f"sheet{i}.png").is_file()
     done = subprocess.run([*command[:3], "--import", "nothing", "list"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2 and "name a module" in done.stderr
+
+
+@pytest.mark.backend_free
+def test_labels_with_gaps_are_told():
+    recipe = presets.read_recipe("cgan-mnist")
+    images = np.zeros((3, 28, 28, 1), "uint8")
+    with pytest.warns(UserWarning, match="11 classes.* 8 of them have no example .the first: 1"):
+        shaped = training._of_shapes(recipe, {"images": images, "labels": np.array([0, 5, 10])}, True)
+    assert shaped.arguments["num_classes"] == 11

@@ -6,6 +6,7 @@ before Keras reads it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -425,6 +426,8 @@ def _report(error: Any) -> int:
         message = f"{message.rstrip('.')}. Try '{error.ctx.command_path} --help'."
     kinds = {kind.__name__ for kind in type(error).__mro__}  # WeightsError by name: its module takes long to import
     expected = usage or isinstance(error, (ValueError, OSError, ImportError)) or "WeightsError" in kinds
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and "make room" not in message:
+        message = f"The disk is full: make room, or write elsewhere. {message}"
     if isinstance(error, MemoryError):
         message = f"There is not enough memory: ask for less at a time. {message}"
         expected = True

@@ -99,7 +99,7 @@ def class_folders(path: Path) -> list[Path]:
         )
     if not folders:
         raise FileNotFoundError(f"{path} holds no folders, one per class. Received: path={str(path)!r}")
-    if all(folder.name in SPLITS for folder in folders):
+    if all(folder.name.lower() in SPLITS for folder in folders):
         raise ValueError(
             f"The folders {', '.join(folder.name for folder in folders)} look like splits, not like classes: name one "
             f"of them, {str(folders[0])!r}. Received: path={str(path)!r}"

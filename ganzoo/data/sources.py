@@ -125,8 +125,9 @@ def has_split(path: Path, split: str) -> bool:
 
 def split_folder(path: Path, split: str) -> Path:
     """The folder of a split, or the folder itself where it has none; refused where it has others."""
-    if (path / split).is_dir():
-        return path / split
-    if others := [name for name in SPLITS if (path / name).is_dir()]:
+    named = {folder.name.lower(): folder for folder in path.iterdir() if folder.is_dir()}
+    if (path / split).is_dir() or split.lower() in named:
+        return path / split if (path / split).is_dir() else named[split.lower()]
+    if others := [named[name].name for name in SPLITS if name in named]:
         raise ValueError(f"{path} has folders for the splits {', '.join(others)}. Received: split={split!r}")
     return path

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import inspect
 import itertools
+import os
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -276,7 +277,7 @@ def make_feed(
         parts = check(named(x, y, data, name))
         groups = {part: data[part].group for part in parts}
         return ArrayFeed(parts, groups, batch_size or 32, basket, order, keep_rest, steps)
-    if x is None or isinstance(x, (str, bytes, int, float)):
+    if x is None or isinstance(x, (str, bytes, int, float, os.PathLike)):
         raise _no_data(x)
     rank = len(next(iter(data.values())).shape)
     if isinstance(x, (list, tuple)) and x and is_array(x[0]) and len(x[0].shape) == rank:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ganzoo.data.folders import Reading, opened
+from ganzoo.data.folders import Reading, find_images, opened
 from ganzoo.data.preprocessing import check_images, check_positive
 
 __all__ = ["Images", "Labels", "Part", "Text", "Vectors"]
@@ -124,7 +124,9 @@ class Images(Part):
 
     def read(self, text, name, **reading):
         path = Path(text).expanduser()
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        if not text:
+            raise ValueError(f"Name an image file, or a folder of them. Received: {name}=")
+        files = find_images(path, recursive=False) if path.is_dir() else [path]
         mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(self.shape[2] or 0)
         convert = Reading(None if None in self.shape else self.shape[:2], mode, **reading)
         images = []

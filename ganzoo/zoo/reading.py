@@ -75,6 +75,8 @@ def read_parts(
         raise ValueError(f"Files are not read with {unknown.pop()!r}: see `ganzoo.data.load_folder`.")
     check_reading(**reading)
     folder, derive = folder_of(source, split), derived_of(parts, source, split, derive)
+    if folder is None and isinstance(source, (str, Path)) and (ignored := sorted({*reading} - {"skip_unreadable"})):
+        raise ValueError(f"{' and '.join(ignored)}: these are for folders of image files. Received: {str(source)!r}")
     wanted = {name: part for name, part in parts.items() if not part.derived and name not in derive}
     if not isinstance(source, (str, Path)):
         found = {name: as_array(values) for name, values in named(source, None, wanted).items()}

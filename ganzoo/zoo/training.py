@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -216,7 +217,7 @@ def _look_at(recipe: Recipe, wanted: dict, source: Any, data_dir, image_shape, r
     return check(
         source,
         layout=layout_of({name: part for name, part in wanted.items() if name not in derived}),
-        image_shape=tuple(shape) if folder_of(source, dataset.split) is not None and shape else None,
+        image_shape=tuple(shape) if shape and (image_shape or folder_of(source, dataset.split) is not None) else None,
         batch_size=recipe.training.batch_size,
         batches=model.discriminator_steps,
         split=dataset.split,
@@ -240,7 +241,13 @@ def _of_shapes(recipe: Recipe, parts: Mapping[str, np.ndarray], given: bool) -> 
         elif part in parts and isinstance(recipe.arguments.get(argument), list):
             arguments[argument] = list(parts[part].shape[1:])
         elif part in parts and given and parts[part].dtype.kind in "iu" and parts[part].size == len(parts[part]):
-            arguments[argument] = int(parts[part].max()) + 1
+            arguments[argument] = count = int(parts[part].max()) + 1
+            if missing := sorted(set(range(count)) - set(parts[part].ravel().tolist())):
+                warnings.warn(
+                    f"There are {count} classes, from 0 to the highest label, and {len(missing)} of them have no "
+                    f"example (the first: {missing[0]}): number the labels without gaps if that is not meant.",
+                    stacklevel=4,
+                )
     return recipe.model_copy(update={"arguments": arguments})
 
 
