@@ -281,6 +281,25 @@ def test_near_copies_of_many_are_found_soon():
     assert time.monotonic() - began < 60
 
 
+def test_what_training_would_refuse_is_foreseen(tmp_path):
+    foreseen = ganzoo.zoo.training.check_data
+    images = np.random.default_rng(0).integers(0, 256, (80, 28, 28, 1), "uint8")
+    assert foreseen("cgan-mnist", (images, np.arange(80) % 10)).problems == []
+    assert one(foreseen("cgan-mnist", images).problems, "`labels` is missing")
+    assert one(foreseen("cgan-mnist", (images, np.arange(80) % 10 - 1)).problems, "must lie in 0")
+    assert one(foreseen("cgan-mnist", (images, np.eye(10)[np.arange(80) % 10])).problems, "one whole number")
+    folder = fill(tmp_path / "x", 40)
+    assert one(foreseen("dcgan-mnist", folder, image_shape=(30, 30, 3)).problems, "multiples of 4")
+    assert foreseen("dcgan-mnist", folder, image_shape=(32, 32, 3)).problems == []
+
+
+def test_images_that_are_no_array_of_images():
+    image = np.zeros((16, 16, 3), "uint8")
+    assert one(check(image).problems, "a single image")
+    assert one(check([picture(0), picture(1, 32, 32)]).problems, "of different sizes")
+    assert check([picture(seed) for seed in range(9)]).surveys["images"].num == 9
+
+
 def test_splits_are_known_in_capitals_too(tmp_path):
     fill(tmp_path / "Train", 3)
     fill(tmp_path / "Test", 2)

@@ -137,7 +137,11 @@ def _arrays(source: Any, path: Path | None, split: str, data_dir) -> tuple[dict[
         return load_parts(source, split, data_dir=data_dir), source
     if isinstance(source, Mapping):
         return dict(source), "arrays"
-    if isinstance(source, (tuple, list)) and source and all(hasattr(each, "shape") for each in source):
+    if (
+        isinstance(source, (tuple, list))
+        and source
+        and all(len(getattr(each, "shape", ())) in (1, 4) for each in source)
+    ):
         return {f"array {index + 1}": each for index, each in enumerate(source)}, "arrays"
     return {"images": source}, "array"
 
@@ -146,8 +150,17 @@ def _of_arrays(arrays: Mapping[str, Any], source: str, full: bool, looked_at: in
     report = Report(source, {})
     lengths = {}
     for name, values in arrays.items():
-        values = np.asarray(values)
+        try:
+            values = np.asarray(values)
+        except ValueError:
+            report.problems.append(
+                f"{name}: images of different sizes are no array: bring them to one (resize_and_crop)"
+            )
+            continue
         lengths[name] = values.shape[:1]
+        if values.ndim == 3 and values.shape[-1] in (1, 3, 4) and min(values.shape[:2]) > 4:
+            report.problems.append(f"{name}: this is a single image, of shape {values.shape}: several are needed")
+            continue
         if values.ndim == 3 and values.dtype.kind in "uf":
             values = values[..., None]
         if values.ndim != 4:

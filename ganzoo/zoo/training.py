@@ -206,7 +206,20 @@ def check_data(
 ):
     """`ganzoo.data.check` of data for a preset: as its training would read them. Returns a `ganzoo.data.Report`."""
     recipe = _effective(presets.read_recipe(preset), None, batch_size, None)
-    return _look_at(recipe, _wanted(recipe), data, data_dir, image_shape, reading, **options)
+    wanted = _wanted(recipe)
+    report = _look_at(recipe, wanted, data, data_dir, image_shape, reading, **options)
+    try:  # whatever else training would refuse
+        if folder_of(data, recipe.dataset.split) is None:
+            parts = _parts_of(recipe, wanted, data, data_dir, image_shape, reading)
+            model = presets.build(_of_shapes(recipe, parts, True))
+            make_feed(parts, data=model.data)
+        elif image_shape:
+            shaped = {name: list(image_shape) for name, value in recipe.arguments.items() if isinstance(value, list)}
+            presets.build(recipe.model_copy(update={"arguments": recipe.arguments | shaped}))
+    except (ValueError, OSError) as error:
+        if not report.problems:
+            report.problems.append(str(error).partition(" Received:")[0].rstrip("."))
+    return report
 
 
 def _look_at(recipe: Recipe, wanted: dict, source: Any, data_dir, image_shape, reading: Mapping, **options) -> Any:
