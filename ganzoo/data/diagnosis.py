@@ -137,11 +137,8 @@ def _arrays(source: Any, path: Path | None, split: str, data_dir) -> tuple[dict[
         return load_parts(source, split, data_dir=data_dir), source
     if isinstance(source, Mapping):
         return dict(source), "arrays"
-    if (
-        isinstance(source, (tuple, list))
-        and source
-        and all(len(getattr(each, "shape", ())) in (1, 4) for each in source)
-    ):
+    ranks = [len(getattr(each, "shape", ())) for each in source] if isinstance(source, (tuple, list)) else []
+    if ranks and all(ranks) and set(ranks) != {3}:  # of three axes each, they are single images
         return {f"array {index + 1}": each for index, each in enumerate(source)}, "arrays"
     return {"images": source}, "array"
 
