@@ -418,3 +418,21 @@ def test_a_pipe_among_images_is_passed_over(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(FileNotFoundError, match="No images in"):
         ganzoo.data.load_folder(tmp_path, 8)
+
+
+@pytest.mark.backend_free
+def test_warnings_of_a_command_are_a_line_each(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "x").mkdir()
+    for index in range(3):
+        Image.new("RGB", (16, 16), (index, 0, 0)).save(tmp_path / "x" / f"{index}.png")
+    (tmp_path / "x" / "bad\x1b[31m.png").write_bytes(b"no image")
+    code = (
+        "import sys; from ganzoo.engine import quiet; quiet.begin_command();"
+        f"import ganzoo; ganzoo.data.load_folder({str(tmp_path / 'x')!r}, 8, skip_unreadable=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    lines = [line for line in done.stderr.splitlines() if "Left out" in line]
+    assert len(lines) == 1 and lines[0].startswith("ganzoo: Left out: 1 of 4 files") and "\x1b" not in done.stderr
+    assert "skip_unreadable=True)" not in done.stderr

@@ -249,7 +249,10 @@ def test_k29_each_group_has_an_order_of_its_own_and_begins_again():
 
 def test_groups_of_too_few_examples_are_told():
     with pytest.raises(ValueError, match=r"Not enough images.*Received: 3 images"):
-        make_feed((NUMBERED, NUMBERED[:3]), data=DOMAINS, batch_size=4)
+        make_feed((NUMBERED[:3], NUMBERED[:3]), data=DOMAINS, batch_size=4)
+    with pytest.raises(ValueError, match=r"holds no pixels|Not enough images"):
+        make_feed((NUMBERED, NUMBERED[:0]), data=DOMAINS, batch_size=4)
+    assert len(make_feed((NUMBERED, NUMBERED[:3]), data=DOMAINS, batch_size=4)) > 0  # the shorter begins again
 
 
 def test_two_streams_of_different_length_go_side_by_side():

@@ -23,7 +23,9 @@ def begin_command() -> None:
     global _in_command
     _in_command = True
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.showwarning = _in_one_line
+    warnings.formatwarning = _in_one_line
+    # Those of the library that reads images are told per file, where they matter.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def printable(line: str) -> str:
@@ -31,10 +33,9 @@ def printable(line: str) -> str:
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
 
 
-def _in_one_line(message, category, filename, lineno, file=None, line=None) -> None:
-    """Ours as errors are shown; those of the library that reads images are told per file, where they matter."""
-    if os.path.join("PIL", "") not in filename:
-        print(f"ganzoo: {printable(str(message))}", file=file or sys.stderr)
+def _in_one_line(message, category, filename, lineno, line=None) -> str:
+    """A warning as errors are shown."""
+    return f"ganzoo: {printable(str(message))}\n"
 
 
 @contextlib.contextmanager
