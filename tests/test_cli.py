@@ -422,8 +422,6 @@ def test_a_pipe_among_images_is_passed_over(tmp_path):
 
 @pytest.mark.backend_free
 def test_warnings_of_a_command_are_a_line_each(tmp_path):
-    from PIL import Image
-
     (tmp_path / "x").mkdir()
     for index in range(3):
         Image.new("RGB", (16, 16), (index, 0, 0)).save(tmp_path / "x" / f"{index}.png")
