@@ -40,10 +40,10 @@ def plain_error(recipe: Path, images, labels, arguments) -> float:
 
     from ganzoo.networks.semisupervised import noisy_classifier
     from ganzoo.zoo import presets
-    from ganzoo.zoo.training import _parts_of, _wanted
+    from ganzoo.zoo.asked import parts_of, wanted_of
 
     read = presets.read_recipe(recipe)
-    parts = _parts_of(read, _wanted(read), None, arguments.data_dir, None, {})
+    parts = parts_of(read, wanted_of(read), None, arguments.data_dir, None, {})
     keras.utils.set_random_seed(0)
     network = noisy_classifier((28, 28, 1), 10, read.arguments["width"])
     classifier = keras.Model(network.input, network.outputs[1])

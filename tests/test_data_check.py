@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import ganzoo
-import ganzoo.zoo.training
+import ganzoo.zoo.asked
 from ganzoo.cli import app
 from ganzoo.data import archives, check
 
@@ -219,7 +219,7 @@ def test_steps_of_several_batches(tmp_path):
         check(images, batch_size=8, batches=5)
     )
     assert one(check(images[:30], batch_size=8, batches=5).problems, "30 images are no whole step of 5 x 8")
-    report = ganzoo.zoo.training.check_data("wgan_gp-fashion_mnist", images, batch_size=8)
+    report = ganzoo.zoo.asked.check_data("wgan_gp-fashion_mnist", images, batch_size=8)
     assert "of 5 x 8 images" in str(report), "the recipe's number, not the class's"
     with pytest.raises(ValueError, match="`batch_size`"):
         check(images, batch_size=0)
@@ -282,7 +282,7 @@ def test_near_copies_of_many_are_found_soon():
 
 
 def test_what_training_would_refuse_is_foreseen(tmp_path):
-    foreseen = ganzoo.zoo.training.check_data
+    foreseen = ganzoo.zoo.asked.check_data
     images = np.random.default_rng(0).integers(0, 256, (80, 28, 28, 1), "uint8")
     assert foreseen("cgan-mnist", (images, np.arange(80) % 10)).problems == []
     assert one(foreseen("cgan-mnist", images).problems, "`labels` is missing")

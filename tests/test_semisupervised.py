@@ -147,7 +147,7 @@ training: {{epochs: 1, batch_size: 8, seed: 1}}
 
 @pytest.mark.backend_free
 def test_a_recipe_says_how_few_labels_there_are(tmp_path):
-    from ganzoo.zoo import presets, training
+    from ganzoo.zoo import asked, presets
 
     images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), "uint8")
     np.savez(tmp_path / "toy.npz", images=images, labels=np.arange(60) % 3)
@@ -155,7 +155,7 @@ def test_a_recipe_says_how_few_labels_there_are(tmp_path):
     def parts(per_class):
         (tmp_path / "few.yaml").write_text(FEW.format(data=tmp_path / "toy.npz", per_class=per_class))
         recipe = presets.read_recipe(tmp_path / "few.yaml")
-        return training._parts_of(recipe, training._wanted(recipe), None, None, None, {})
+        return asked.parts_of(recipe, asked.wanted_of(recipe), None, None, None, {})
 
     found = parts(4)
     assert len(found["images"]) == 60 and np.bincount(found["labels"]).tolist() == [4, 4, 4]

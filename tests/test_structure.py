@@ -29,7 +29,7 @@ ORDER = (  # each part imports only from parts further up
     {"zoo.presets", "zoo.reading", "zoo.records"},
     {"zoo.opening"},
     {"metrics"},
-    {"zoo.watching"},
+    {"zoo.watching", "zoo.asked"},
     {"zoo.training"},
     {"zoo.publishing", "cli"},
 )

@@ -24,7 +24,7 @@ from ganzoo import metrics
 from ganzoo.callbacks import SampleGrid
 from ganzoo.engine.parts import Images
 from ganzoo.engine.schedules import HoldThenLinear
-from ganzoo.zoo import download, presets, publishing, recipes, training, watching, weights
+from ganzoo.zoo import asked, download, presets, publishing, recipes, training, watching, weights
 from ganzoo.zoo.reading import read_parts
 
 ROOT = Path(__file__).parent.parent
@@ -476,7 +476,7 @@ def test_a_training_on_data_with_an_extractor_logs_its_distance_and_keeps_the_be
     monkeypatch.setattr(metrics, "extractor_names", lambda: ["rows"])
     monkeypatch.setattr(metrics, "extractor", lambda name: see)
     monkeypatch.setattr(training, "MONITORED", 40)
-    monkeypatch.setattr(training, "read_parts", lambda *args, **options: {"images": toy_images()})
+    monkeypatch.setattr(asked, "read_parts", lambda *args, **options: {"images": toy_images()})
     monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
     recipe = tmp_path / "rows.yaml"
     recipe.write_text(RECIPE.format(data="rows", epochs=4))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import ganzoo
 from ganzoo import cli
-from ganzoo.zoo import download, presets, publishing, recipes, records, training
+from ganzoo.zoo import asked, download, presets, publishing, recipes, records, training
 
 pytestmark = pytest.mark.backend_free
 
@@ -51,7 +51,7 @@ def save(folder, name, image):
 
 
 def parts_of(recipe, data):
-    return training._parts_of(recipe, training._wanted(recipe), data, None, None, {})
+    return asked.parts_of(recipe, asked.wanted_of(recipe), data, None, None, {})
 
 
 @pytest.fixture
@@ -427,5 +427,5 @@ def test_labels_with_gaps_are_told():
     recipe = presets.read_recipe("cgan-mnist")
     images = np.zeros((3, 28, 28, 1), "uint8")
     with pytest.warns(UserWarning, match="11 classes.* 8 of them have no example .the first: 1"):
-        shaped = training._of_shapes(recipe, {"images": images, "labels": np.array([0, 5, 10])}, True)
+        shaped = asked.of_shapes(recipe, {"images": images, "labels": np.array([0, 5, 10])}, True)
     assert shaped.arguments["num_classes"] == 11

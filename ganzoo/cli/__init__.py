@@ -245,7 +245,7 @@ def check(
     else:
         support.load_keras()
         from ganzoo.data.survey import LOOKED_AT
-        from ganzoo.zoo.training import check_data
+        from ganzoo.zoo.asked import check_data
 
         report = check_data(preset, data, **options, reading=reading, looked_at=LOOKED_AT)
     typer.echo("\n".join(map(quiet.printable, str(report).splitlines())))

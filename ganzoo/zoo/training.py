@@ -7,7 +7,6 @@ import hashlib
 import os
 import random
 import time
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,17 +17,16 @@ import numpy as np
 from ganzoo import metrics, plot
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
-from ganzoo.data import check
 from ganzoo.data.part_folders import class_folders
 from ganzoo.engine.feed import make_feed
-from ganzoo.engine.parts import Images, Labels, vocabulary_of
+from ganzoo.engine.parts import Labels
 from ganzoo.engine.quiet import printable
 from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
-from ganzoo.models import get_model
 from ganzoo.zoo import presets, weights
-from ganzoo.zoo.reading import derived_of, few_labels, folder_of, how_read, layout_of, read_parts, shape_of
-from ganzoo.zoo.recipes import MAX_EPOCHS, Dataset, Optimizer, Recipe, Training
+from ganzoo.zoo.asked import effective, look_at, of_shapes, parts_of, wanted_of
+from ganzoo.zoo.reading import derived_of, folder_of, how_read
+from ganzoo.zoo.recipes import Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
     BACKUP,
     LOG,
@@ -54,10 +52,9 @@ from ganzoo.zoo.watching import MONITOR, Health, KeepBest, StopBetweenSteps
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
-__all__ = ["check_data", "compile_for", "differences", "read_record", "settings", "train"]
+__all__ = ["compile_for", "differences", "read_record", "settings", "train"]
 
 BACKUP_STEPS = 500  # and at the end of each epoch
-QUICKLY = 500  # images whose pixels are looked at before a training
 MONITORED = 2000  # training images
 MONITOR_SEED = 10_000  # far from those of the evaluation: what chooses the best does not also report it
 
@@ -122,20 +119,20 @@ def train(
     model = ganzoo.train("dcgan-mnist", "runs/dcgan-mnist", epochs=10)
     ```
     """
-    recipe = _effective(presets.read_recipe(preset), epochs, batch_size, seed)
+    recipe = effective(presets.read_recipe(preset), epochs, batch_size, seed)
     folder = Path(output_dir)
     check_folder(folder)
     _check_phases(recipe, preset)
-    wanted, source = _wanted(recipe), recipe.dataset.name if data is None else data
+    wanted, source = wanted_of(recipe), recipe.dataset.name if data is None else data
     reading = dict(recipe.dataset.reading if reading is None else reading)
     if data is not None and verbose != 0 and not (folder / BACKUP).is_file():
         with contextlib.suppress(ValueError, OSError, MemoryError):  # what is wrong is told by what reads the data
-            _say(verbose, f"Data: {_look_at(recipe, wanted, data, data_dir, image_shape, reading).short}")
-    parts = _parts_of(recipe, wanted, data, data_dir, image_shape, reading)
+            _say(verbose, f"Data: {look_at(recipe, wanted, data, data_dir, image_shape, reading).short}")
+    parts = parts_of(recipe, wanted, data, data_dir, image_shape, reading)
     made = derived_of(wanted, source, recipe.dataset.split, recipe.dataset.derive)
     if told := how_read(wanted, source, recipe.dataset.split, made):
         _say(verbose, f"Data: {told}")
-    recipe = _of_shapes(recipe, parts, data is not None)
+    recipe = of_shapes(recipe, parts, data is not None)
     images = parts[_target(parts)]
     extractor = _extractor(source, images)
     record = _record(preset, recipe, parts, _learned(recipe.dataset, data, made, reading, image_shape), extractor)
@@ -181,87 +178,6 @@ def _fit(folder: Path, record, recipe: Recipe, model: GAN, parts: dict, extracto
         )
     if (folder / SAMPLES).is_dir() and not (folder / SAMPLES / "samples.gif").exists():  # killed between the two
         sheets.animate(recipe.training.epochs)
-
-
-def _parts_of(recipe: Recipe, wanted: dict, data: Any, data_dir, image_shape: Any, reading) -> dict[str, np.ndarray]:
-    """What the model is trained on, by the names of its parts."""
-    dataset, own = recipe.dataset, data is None or str(data) == recipe.dataset.name
-    shape = recipe.arguments.get("image_shape")
-    found = read_parts(
-        wanted,
-        dataset.name if data is None else data,
-        dataset.split,
-        data_dir=data_dir,
-        names=dataset.parts if own else {},
-        derive=dataset.derive,
-        image_shape=image_shape or (dataset.image_shape if own else None),
-        folder_shape=shape if isinstance(shape, list) else None,
-        reading=reading,
-    )
-    return few_labels(found, wanted, **dataset.few.model_dump()) if dataset.few is not None and own else found
-
-
-def check_data(
-    preset: str | Path, data: Any, *, data_dir=None, image_shape=None, batch_size=None, reading={}, **options
-):
-    """`ganzoo.data.check` of data for a preset: as its training would read them. Returns a `ganzoo.data.Report`."""
-    recipe = _effective(presets.read_recipe(preset), None, batch_size, None)
-    wanted = _wanted(recipe)
-    report = _look_at(recipe, wanted, data, data_dir, image_shape, reading, **options)
-    try:  # whatever else training would refuse
-        if folder_of(data, recipe.dataset.split) is None:
-            parts = _parts_of(recipe, wanted, data, data_dir, image_shape, reading)
-            model = presets.build(_of_shapes(recipe, parts, True))
-            make_feed(parts, data=model.data)
-        elif image_shape:
-            shaped = {name: list(image_shape) for name, value in recipe.arguments.items() if isinstance(value, list)}
-            presets.build(recipe.model_copy(update={"arguments": recipe.arguments | shaped}))
-    except (ValueError, OSError) as error:
-        if not report.problems:
-            report.problems.append(str(error).partition(" Received:")[0].rstrip("."))
-    return report
-
-
-def _look_at(recipe: Recipe, wanted: dict, source: Any, data_dir, image_shape, reading: Mapping, **options) -> Any:
-    model, dataset = presets.build(recipe), recipe.dataset
-    derived = derived_of(wanted, source, dataset.split, dataset.derive)
-    shape = image_shape or shape_of(wanted) or recipe.arguments.get("image_shape")
-    chosen = {name: value for name, value in reading.items() if name != "skip_unreadable"}
-    return check(
-        source,
-        layout=layout_of({name: part for name, part in wanted.items() if name not in derived}),
-        image_shape=tuple(shape) if shape and (image_shape or folder_of(source, dataset.split) is not None) else None,
-        batch_size=recipe.training.batch_size,
-        batches=model.discriminator_steps,
-        split=dataset.split,
-        data_dir=data_dir,
-        **{"looked_at": QUICKLY, **chosen, **options},
-    )
-
-
-def _wanted(recipe: Recipe) -> dict[str, Any]:
-    """The parts that the recipe's model takes; images alone of whatever size."""
-    model = presets.build(recipe)
-    return {"images": Images((None, None, 3))} if list(model.data) == ["images"] else model.data
-
-
-def _of_shapes(recipe: Recipe, parts: Mapping[str, np.ndarray], given: bool) -> Recipe:
-    """The recipe for a model of these data's shapes, and of as many classes as a user's own data have."""
-    arguments = dict(recipe.arguments)
-    for part, argument in get_model(recipe.model).shaped_by.items():
-        if part in parts and parts[part].dtype.kind in "UOS":  # sentences: as many words as there are
-            arguments[argument] = vocabulary_of(parts[part]) if given else recipe.arguments[argument]
-        elif part in parts and isinstance(recipe.arguments.get(argument), list):
-            arguments[argument] = list(parts[part].shape[1:])
-        elif part in parts and given and parts[part].dtype.kind in "iu" and parts[part].size == len(parts[part]):
-            arguments[argument] = count = int(parts[part].max()) + 1
-            if missing := sorted(set(range(count)) - set(parts[part].ravel().tolist())):
-                warnings.warn(
-                    f"There are {count} classes, from 0 to the highest label, and {len(missing)} of them have no "
-                    f"example (the first: {missing[0]}): number the labels without gaps if that is not meant.",
-                    stacklevel=4,
-                )
-    return recipe.model_copy(update={"arguments": arguments})
 
 
 def _target(parts: Mapping[str, np.ndarray]) -> str:
@@ -324,19 +240,6 @@ def _optimizer(player: str, chosen: Optimizer) -> keras.optimizers.Optimizer:
         return getattr(keras.optimizers, chosen.class_name)(**chosen.settings())
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {chosen.class_name} does not take that: {error}") from error
-
-
-def _effective(recipe: Recipe, epochs: int | None, batch_size: int | None, seed: int | None) -> Recipe:
-    """The recipe with the caller's values in place of its own, checked like a recipe."""
-    given = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-    for name, value in given.items():
-        least, most = (1, MAX_EPOCHS) if name == "epochs" else (1, 2**31) if name == "batch_size" else (0, 2**32 - 1)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
-            raise ValueError(f"`{name}` must be an integer, {least} to {most}. Received: {name}={value!r}")
-    whole = {name: int(value) for name, value in given.items() if value is not None}
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update=whole)})
 
 
 def _compiled(recipe: Recipe, num_images: int, preset: str | Path) -> GAN:
