@@ -258,11 +258,13 @@ def test_a_folder_of_misnamed_images_is_told(tmp_path):
 
 
 def test_a_pipe_does_not_hang_pairs(tmp_path):
-    folder = fill(tmp_path / "x", 3, width=128)
-    os.mkfifo(folder / "0.fifo")
     from ganzoo.zoo.reading import _check_halves
 
-    _check_halves(folder, (64, 64))
+    for name, width in (("beside", 128), ("ordinary", 64)):
+        os.mkfifo(fill(tmp_path / name, 3, width=width) / "0.fifo")
+    _check_halves(tmp_path / "beside", (64, 64))
+    with pytest.raises(ValueError, match="Pairs are two folders"):
+        _check_halves(tmp_path / "ordinary", (64, 64))
 
 
 def test_side_by_side_pairs_say_what_they_lose(tmp_path):

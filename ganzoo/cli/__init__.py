@@ -248,7 +248,7 @@ def check(
         from ganzoo.zoo.asked import check_data
 
         report = check_data(preset, data, **options, reading=reading, looked_at=LOOKED_AT)
-    typer.echo("\n".join(map(quiet.printable, str(report).splitlines())))
+    typer.echo(str(report))
     if report.problems:
         raise typer.Exit(FAILED)
 
