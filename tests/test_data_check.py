@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import time
+import warnings
 import zipfile
 
 import numpy as np
@@ -201,6 +202,22 @@ def test_pairs_are_counted_as_pairs(tmp_path):
     picture(0, width=127).save(tmp_path / "beside" / "odd.png")
     assert one(check(tmp_path / "beside", layout="pairs").problems, "1 images have an odd width")
     assert one(check(tmp_path / "two", layout="pairs", pages="all").problems, "first page of each file")
+
+
+def test_a_stack_that_is_cut_off_loses_no_page_in_silence(tmp_path):
+    first, *rest = [picture(page) for page in range(5)]
+    first.save(tmp_path / "a.tif", save_all=True, append_images=rest)
+    content = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(content[: len(content) * 7 // 10])  # in the middle of a page's header
+    with pytest.raises(ValueError, match=r"1 of 1 files cannot be read: .*a.tif \(its pages cannot be counted"):
+        ganzoo.data.load_folder(tmp_path, 8, "L", pages="all")
+    assert "a.tif" in one(check(tmp_path, pages="all").problems, "cannot be read")
+
+
+def test_complex_arrays_are_refused_without_a_word_of_numpys():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert one(check(np.zeros((4, 8, 8, 1), "complex64")).problems, "uint8 or float")
 
 
 def test_pages_are_counted_as_they_are_read(tmp_path):

@@ -226,6 +226,8 @@ def test_step_functions_of_the_seam_write_nothing():
 def test_k15_optimizers_are_checked():
     with pytest.raises(ValueError, match="one optimizer per player"):
         tiny().compile("adam")
+    with pytest.raises(TypeError, match="one optimizer per player"):
+        tiny().compile(keras.optimizers.Adam(), keras.optimizers.Adam())
     with pytest.raises(ValueError, match="critic"):
         tiny().compile({"critic": keras.optimizers.Adam()})
     shared = keras.optimizers.Adam()

@@ -340,6 +340,7 @@ def test_k43_a_network_is_given_what_its_inputs_are_named_after():
         ({"n": 4, "labels": [0, 1]}, "one for all 4 images, or one for each. Received: 2"),
         ({"n": 4, "labels": 0, "latents": np.zeros((4, 3))}, r"`latents` are finite numbers \(n, 4\)"),
         ({"labels": 0, "n": 0}, "`n` must be a positive integer"),
+        ({"labels": 0, "n": 2**70}, r"`n` must be a positive integer, less than 2\*\*31"),
         ({"labels": []}, "holds nothing to draw from"),
         ({"labels": "a.png"}, r"`labels` is Labels, given as numbers: read files.*'a.png'"),
     ],

@@ -279,6 +279,18 @@ def test_a_record_that_cannot_be_read_names_the_fix(zoo, tmp_path, content):
         ganzoo.train("dcgan-toy", folder, verbose=0)
 
 
+def test_a_lost_record_costs_nothing_while_the_backup_is_there(finished, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    monkeypatch.setattr(training, "_finish", lambda *arguments: None)  # so that the backup stays
+    ganzoo.train("dcgan-toy", folder, verbose=0)
+    monkeypatch.undo()
+    (folder / "training.json").write_text("{")
+    with pytest.raises(ValueError, match=r"Delete it, and make the same call again: the training goes on"):
+        ganzoo.train("dcgan-toy", folder, verbose=0)
+    (folder / "training.json").unlink()
+    assert_same_state(ganzoo.train("dcgan-toy", folder, verbose=0), finished[1])
+
+
 def test_killed_while_finishing_is_finished_by_the_next_call(finished, tmp_path, monkeypatch):
     def fail(*arguments, **options):
         raise OSError("disk full")

@@ -313,6 +313,14 @@ def test_a_file_that_does_not_fit_names_what_and_changes_nothing(tmp_path, chang
             np.testing.assert_array_equal(one, two)
 
 
+def test_weights_that_are_not_finite_are_no_matter_of_options(tmp_path):
+    save_weights(toy(), tmp_path / "x")
+    damaged = rewrite(tmp_path / "x", lambda t: t.update({"generator/norm/beta": np.array([0, np.nan], "float32")}))
+    with pytest.raises(WeightsError, match="had diverged: take the weights of an earlier epoch") as caught:
+        load_weights(toy(10), damaged)
+    assert "options" not in str(caught.value)
+
+
 def bfloat16_file() -> bytes:
     header = json.dumps({"generator/dense/kernel": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
     return len(header).to_bytes(8, "little") + header + b"\0\0"

@@ -37,6 +37,7 @@ __all__ = [
     "named_together",
     "no_images",
     "opened",
+    "pages_in",
     "read_images",
 ]
 
@@ -160,7 +161,7 @@ class Reading:
         size, mode = self._options["image_size"], self._options["mode"]
         for file in files if self._pages == "channels" else ():
             with contextlib.suppress(Exception), opened(file) as image:  # what cannot be read is reported later
-                return (*size, getattr(image, "n_frames", 1))
+                return (*size, pages_in(image))
         return (*size, channels_of(mode))
 
     def warn(self, source: Path, stacklevel: int = 3) -> None:
@@ -185,8 +186,11 @@ class Reading:
 class _Page:
     file: Path
     number: int
+    damage: str = ""
 
     def open(self, mode: str, /) -> IO[bytes]:
+        if self.damage:
+            raise ValueError(self.damage)
         return self.file.open(mode)
 
     def __str__(self) -> str:
@@ -194,9 +198,18 @@ class _Page:
 
 
 def _pages_of(file: Path) -> list[_Page]:
-    with contextlib.suppress(Exception), opened(file) as image:  # what cannot be read is reported where it is read
-        return [_Page(file, number) for number in range(getattr(image, "n_frames", 1))]
-    return [_Page(file, 0)]
+    try:
+        with opened(file) as image:
+            return [_Page(file, number) for number in range(pages_in(image))]
+    except Exception as error:  # reported where it is read
+        return [_Page(file, 0, f"its pages cannot be counted: {error}")]
+
+
+def pages_in(image: Image.Image) -> int:
+    """How many pages an open file has; of one cut off Pillow gives those before the cut, with a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return getattr(image, "n_frames", 1)
 
 
 @contextlib.contextmanager

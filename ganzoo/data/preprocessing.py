@@ -111,8 +111,8 @@ def check_positive(**values) -> None:
         ValueError: naming the first of them that is wrong.
     """
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value < 2**31:
+            raise ValueError(f"`{name}` must be a positive integer, less than 2**31. Received: {name}={value!r}")
 
 
 def _mistake_of_shape(images: np.ndarray, image_shape: tuple[int, ...] | None, is_vectors: bool) -> str | None:

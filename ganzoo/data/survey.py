@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganzoo.data.folders import IMAGE_SUFFIXES, find_images, opened
+from ganzoo.data.folders import IMAGE_SUFFIXES, find_images, opened, pages_in
 from ganzoo.data.part_folders import ORIENTATION
 from ganzoo.data.preprocessing import is_deep, is_deep_colour, resize_and_crop
 from ganzoo.data.progress import progress
@@ -142,7 +142,7 @@ def _headers(files: Sequence[Path], name: dict[Path, str], found: Survey, pages:
                 found.turned += turned > 1
                 found.paged += bool(getattr(image, "is_animated", False))
                 if pages != "first":
-                    found.pages[number := getattr(image, "n_frames", 1)] += 1
+                    found.pages[number := pages_in(image)] += 1
                     found.num += number - 1 if pages == "all" else 0
             if _is_cut(file):
                 suspect.append(file)
@@ -229,12 +229,13 @@ def _pixels(chosen: list, look_at: Callable, name: Callable[..., str], found: Su
 
 def _look(pixels: np.ndarray) -> tuple[str, float, float, bool, np.ndarray | None]:
     """Kind, lowest and highest value, whether a colour image is grey, and a thumbnail, None of images of one colour."""
+    kind, pixels = str(pixels.dtype), pixels.real  # complex numbers are refused elsewhere
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     grey = pixels.shape[2] == 3 and bool((pixels == pixels[..., :1]).all())
     low, high = float(pixels.min()), float(pixels.max())  # NaN where one is in it
     blank = bool((pixels == pixels[:1, :1]).all())
-    return str(pixels.dtype), low, high, grey, None if blank else _thumbnail(pixels)
+    return kind, low, high, grey, None if blank else _thumbnail(pixels)
 
 
 def _thumbnail(pixels: np.ndarray) -> np.ndarray:

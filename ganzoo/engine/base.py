@@ -167,7 +167,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
     def compile(
         self,
         optimizer: Mapping[str, keras.optimizers.Optimizer] | None = None,
-        *,
+        *more,
         jit_compile: bool | str = "auto",
         steps_per_execution: int = 1,
         run_eagerly: bool = False,
@@ -192,10 +192,10 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
 
             >>> model.compile({"generator": keras.optimizers.Adam(1e-4), "discriminator": keras.optimizers.Adam(4e-4)})
         """
-        if others:
+        if more or others:
             raise TypeError(
                 "compile of a GAN takes one optimizer per player, compile({'generator': ..., 'discriminator': ...}), "
-                f"and no losses, which are the model's own. Received: {', '.join(others)}"
+                f"and no losses, which are the model's own. Received: {', '.join([*map(str, more), *others])}"
             )
         if jit_compile is True and keras.config.backend() == "torch":
             raise ValueError(

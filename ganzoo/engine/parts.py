@@ -221,10 +221,12 @@ class Labels(Part):
         try:
             numbers = [int(number) for number in text.split(",")]
         except ValueError:
+            numbers = []
+        if not numbers or not 0 <= min(numbers) <= max(numbers) < self.num_classes:
             raise ValueError(
                 f"A class is a number from 0 to {self.num_classes - 1}; several have commas between them. "
                 f"Received: {name}={text}"
-            ) from None
+            )
         return numbers[0] if len(numbers) == 1 else numbers
 
     def get_config(self):

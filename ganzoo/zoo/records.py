@@ -27,7 +27,7 @@ def check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"The output must be a folder. Received: output_dir={str(folder)!r}, a file")
     visible = [path for path in folder.glob("*") if not path.name.startswith(".")]
-    if visible and not (folder / RECORD).is_file():
+    if visible and not (folder / RECORD).is_file() and not (folder / BACKUP).is_file():
         raise ValueError(
             "The output folder holds files that are no training of ganzoo: choose an empty or a new one. "
             f"Received: output_dir={str(folder)!r}"
@@ -37,7 +37,9 @@ def check_folder(folder: Path) -> None:
 def begun(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
     """The record of the training that the folder holds, if it came to anything; refused if it is not this one."""
     if not (folder / RECORD).is_file():
-        return None
+        if (folder / BACKUP).is_file():  # the record was lost; the backup itself refuses other settings
+            write_record(folder, record)
+        return record if (folder / BACKUP).is_file() else None
     before = read_record(folder)
     if not before["finished"] and not any((folder / name).exists() for name in (BACKUP, LOG, SAMPLES)):
         return None
@@ -59,6 +61,8 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"There is no training in that folder: it has no {RECORD}. Received: {str(folder)!r}")
     fix = "Begin it afresh with resume=False (on the command line --overwrite)."
+    if (path.parent / BACKUP).is_file():
+        fix = f"Delete it, and make the same call again: the training goes on from its {BACKUP}."
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

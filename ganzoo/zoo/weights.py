@@ -25,6 +25,7 @@ __all__ = [
     "sha256",
 ]
 
+NOT_FINITE = "not finite, or out of the range"
 FORMAT = 1  # version of the weights files' layout
 
 
@@ -84,10 +85,12 @@ def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
     problems = _misfits(tensors, wanted)
     if problems:
         listed = "\n  ".join(problems[:12] + ([f"and {len(problems) - 12} more"] if len(problems) > 12 else []))
+        fix = f"Build the model with the options of the file's training{written_by}, and name its layers explicitly"
+        if all(problem.startswith(NOT_FINITE) for problem in problems):
+            fix = "The training that wrote it had diverged: take the weights of an earlier epoch"
         raise WeightsError(
-            f"The file does not fit the model ({type(model).__name__}); nothing was changed.\n  {listed}\n"
-            f"Build the model with the options that the file was trained with{written_by}, and name its layers "
-            f"explicitly. Received: path={str(path)!r}"
+            f"The file does not fit the model ({type(model).__name__}); nothing was changed.\n  {listed}\n{fix}. "
+            f"Received: path={str(path)!r}"
         )
     for key, variables in wanted.items():
         for variable in variables:
@@ -172,7 +175,7 @@ def _misfits(tensors: dict[str, Any], wanted: dict[str, tuple[keras.Variable, ..
         if value.shape != shape:
             lines.append(f"shape: {key} is {value.shape} in the file, {shape} in the model")
         elif not _fits(value, str(wanted[key][0].dtype)):
-            lines.append(f"not finite, or out of the range of {wanted[key][0].dtype}: {key}")
+            lines.append(f"{NOT_FINITE} of {wanted[key][0].dtype}: {key}")
     return lines
 
 
