@@ -36,7 +36,9 @@ _HOME = {
     "register": "ganzoo.zoo.registry",
     "train": "ganzoo.zoo.training",
 }
-_MODULES = {name: f"ganzoo.{name}" for name in ("callbacks", "data", "layers", "losses", "metrics", "models", "plot")}
+_MODULES = {
+    name: f"ganzoo.{name}" for name in ("callbacks", "data", "latent", "layers", "losses", "metrics", "models", "plot")
+}
 _MODULES |= {"export": "ganzoo.engine.export", "presets": "ganzoo.zoo.presets"}
 # Where modules are that had another name before: an import by that name still works, and says the new one.
 _MOVED = {

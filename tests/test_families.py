@@ -244,7 +244,7 @@ def test_codes_are_drawn_unless_they_are_given():
     monitor = ganzoo.callbacks.HealthMonitor(IMAGES[:16], every=1)  # the first output is the logit
     model.fit(IMAGES[:8], batch_size=4, verbose=0, callbacks=[monitor])
     assert len(monitor.looks) == 2
-    points = ganzoo.plot.interpolate(model, num_steps=3, num_paths=2)
+    points = ganzoo.latent.interpolate(model, num_steps=3, num_paths=2)
     assert points.shape == (6, 16, 16, 1)
 
 

@@ -174,15 +174,17 @@ def test_save_gif_keeps_frames_and_order(tmp_path):
 def test_slerp_keeps_to_the_sphere_and_its_ends():
     start, end = np.random.default_rng(0).normal(size=(2, 7, 16))
     start, end = (3 * v / np.linalg.norm(v, axis=1, keepdims=True) for v in (start, end))
-    np.testing.assert_allclose(plot.slerp(start, end, 0.0), start, atol=1e-12)
-    np.testing.assert_allclose(plot.slerp(start, end, 1.0), end, atol=1e-12)
+    np.testing.assert_allclose(ganzoo.latent.slerp(start, end, 0.0), start, atol=1e-12)
+    np.testing.assert_allclose(ganzoo.latent.slerp(start, end, 1.0), end, atol=1e-12)
     angle = np.arccos((start * end).sum(1) / 9)
     for fraction in (0.1, 0.5, 0.7):
-        point = plot.slerp(start, end, fraction)
+        point = ganzoo.latent.slerp(start, end, fraction)
         np.testing.assert_allclose(np.linalg.norm(point, axis=1), 3, atol=1e-9)
         np.testing.assert_allclose(np.arccos((start * point).sum(1) / 9), fraction * angle, atol=1e-9)
-    np.testing.assert_allclose(plot.slerp(np.eye(2)[0], np.eye(2)[1], 1 / 3), [np.sqrt(3) / 2, 0.5], atol=1e-12)
-    np.testing.assert_allclose(plot.slerp(start, 2 * start, 0.5), 1.5 * start, atol=1e-9)  # parallel: a line
+    np.testing.assert_allclose(
+        ganzoo.latent.slerp(np.eye(2)[0], np.eye(2)[1], 1 / 3), [np.sqrt(3) / 2, 0.5], atol=1e-12
+    )
+    np.testing.assert_allclose(ganzoo.latent.slerp(start, 2 * start, 0.5), 1.5 * start, atol=1e-9)  # parallel: a line
 
 
 def remembering(kind, *args, **kwargs):
@@ -206,41 +208,43 @@ def small_cgan():
 
 def test_interpolate_goes_from_one_latent_to_the_other():
     model = remembering(ganzoo.DCGAN, (16, 16, 1), latent_dim=4, width=2)
-    images = plot.interpolate(model, num_steps=5, num_paths=3, seed=7)
+    images = ganzoo.latent.interpolate(model, num_steps=5, num_paths=3, seed=7)
     assert images.shape == (15, 16, 16, 1) and images.dtype == np.uint8
     paths = model.told["latents"].reshape(3, 5, 4)
     assert paths.dtype == np.float32
     start, end = np.random.default_rng(7).normal(size=(2, 3, 4))
     np.testing.assert_allclose(paths[:, 0], start, rtol=1e-6)
     np.testing.assert_allclose(paths[:, -1], end, rtol=1e-6)
-    np.testing.assert_allclose(paths[:, 2], plot.slerp(start, end, 0.5), rtol=1e-5)
+    np.testing.assert_allclose(paths[:, 2], ganzoo.latent.slerp(start, end, 0.5), rtol=1e-5)
     np.testing.assert_array_equal(
         images[..., 0, 0, 0], plot.image_grid(np.tanh(model.told["latents"][:, :1, None, None]), 15, 0)[0, :, 0]
     )
     with pytest.raises(ValueError, match="num_steps=1"):
-        plot.interpolate(model, num_steps=1)
+        ganzoo.latent.interpolate(model, num_steps=1)
     with pytest.raises(ValueError, match="knows no `labels`"):
-        plot.interpolate(model, labels=3)
+        ganzoo.latent.interpolate(model, labels=3)
 
 
 @pytest.mark.parametrize(("labels", "expected"), [(3, [3] * 8), ([3], [3] * 8), ([1, 4], [1] * 4 + [4] * 4)])
 def test_interpolate_holds_a_condition_along_a_path(labels, expected):
     model = small_cgan()
-    assert plot.interpolate(model, num_steps=4, num_paths=2, seed=7, labels=labels).shape == (8, 16, 16, 1)
+    assert ganzoo.latent.interpolate(model, num_steps=4, num_paths=2, seed=7, labels=labels).shape == (8, 16, 16, 1)
     assert model.told["labels"].tolist() == expected
     start, end = np.random.default_rng(7).normal(size=(2, 2, 4))
-    np.testing.assert_allclose(model.told["latents"].reshape(2, 4, 4)[:, 1], plot.slerp(start, end, 1 / 3), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.told["latents"].reshape(2, 4, 4)[:, 1], ganzoo.latent.slerp(start, end, 1 / 3), rtol=1e-5
+    )
 
 
 def test_interpolate_must_be_told_the_conditions():
     with pytest.raises(ValueError, match=r"generate\(..., labels=...\)"):
-        plot.interpolate(small_cgan())
+        ganzoo.latent.interpolate(small_cgan())
     with pytest.raises(ValueError, match=r"one for each of the 2\. Received: 3"):
-        plot.interpolate(small_cgan(), num_paths=2, labels=[0, 1, 2])
+        ganzoo.latent.interpolate(small_cgan(), num_paths=2, labels=[0, 1, 2])
     with pytest.raises(ValueError, match=r"knows no `label`\. Did you mean 'labels'"):
-        plot.interpolate(small_cgan(), label=3)
+        ganzoo.latent.interpolate(small_cgan(), label=3)
     with pytest.raises(ValueError, match="The path moves `latents`"):
-        plot.interpolate(small_cgan(), labels=3, latents=np.zeros(4))
+        ganzoo.latent.interpolate(small_cgan(), labels=3, latents=np.zeros(4))
 
 
 class InACube(ganzoo.CGAN):
@@ -259,16 +263,16 @@ class InACube(ganzoo.CGAN):
 
 def test_interpolate_follows_the_models_own_latents():
     model = remembering(InACube)
-    plot.interpolate(model, num_steps=3, num_paths=2, seed=5)
+    ganzoo.latent.interpolate(model, num_steps=3, num_paths=2, seed=5)
     drawn = model.seeded_latents(4, seed=5)
     paths = model.told["latents"].reshape(2, 3, 6)
     np.testing.assert_array_equal(paths[:, [0, 2]], drawn["latents"].reshape(2, 2, 6).swapaxes(0, 1))
     np.testing.assert_allclose(paths[:, 1], (paths[:, 0] + paths[:, 2]) / 2, rtol=1e-5)  # straight, within the cube
     np.testing.assert_array_equal(model.told["codes"], drawn["codes"][:2].repeat(3, axis=0))
-    plot.interpolate(model, num_steps=3, num_paths=2, seed=5, reach=0.5, codes=np.eye(3)[0])
+    ganzoo.latent.interpolate(model, num_steps=3, num_paths=2, seed=5, reach=0.5, codes=np.eye(3)[0])
     np.testing.assert_allclose(model.told["latents"].reshape(2, 3, 6), paths / 2, rtol=1e-6)
     np.testing.assert_array_equal(model.told["codes"], np.eye(3)[[0] * 6])
-    plot.interpolate(model, num_steps=3, num_paths=2, codes=np.eye(3)[:2])
+    ganzoo.latent.interpolate(model, num_steps=3, num_paths=2, codes=np.eye(3)[:2])
     np.testing.assert_array_equal(model.told["codes"], np.eye(3)[[0, 0, 0, 1, 1, 1]])
 
 

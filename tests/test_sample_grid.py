@@ -259,7 +259,7 @@ def test_source_drawn_target_in_eight_rows_of_two():
 
 def test_there_is_no_path_through_the_latents_of_a_model_that_has_none():
     with pytest.raises(ValueError, match="Tiny draws from `source`: there are no latents"):
-        plot.interpolate(translator(), source=pair(1)[0])
+        ganzoo.latent.interpolate(translator(), source=pair(1)[0])
 
 
 def test_big_images_stand_in_a_row_each():

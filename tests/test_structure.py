@@ -25,7 +25,7 @@ ORDER = (  # each part imports only from parts further up
     {"engine.evaluating", "engine.checks", "engine.advice"},
     {"engine.base"},
     {"engine.gan"},
-    {"callbacks", "models"},
+    {"callbacks", "models", "latent"},
     {"zoo.presets", "zoo.reading", "zoo.records"},
     {"zoo.opening"},
     {"metrics"},

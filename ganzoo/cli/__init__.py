@@ -1,4 +1,4 @@
-"""The `ganzoo` command: list, info, generate, check, train, evaluate, export.
+"""The `ganzoo` command: list, info, generate, latent, check, train, evaluate, export.
 
 Keras is imported inside the commands that need it: help, `list` and `info` answer at once, and `--backend` is set
 before Keras reads it.
@@ -21,7 +21,8 @@ import typer
 import typer.core
 
 import ganzoo
-from ganzoo.cli import support
+from ganzoo.cli import latent, support
+from ganzoo.cli.options import DataDir, Fit, ImageShape, MaxValue, Overwrite, Pages, Preset
 from ganzoo.engine import quiet
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
@@ -59,33 +60,7 @@ app = typer.Typer(
     epilog="Example: [bold]ganzoo generate dcgan-mnist -n 64 --seed 0 -o digits.png[/bold]",
 )
 
-Preset = Annotated[
-    str,
-    typer.Argument(
-        metavar="PRESET",
-        show_default=False,
-        help="A preset's name (see [bold]ganzoo list[/bold]), a .keras file, or the folder of a finished training.",
-    ),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Folder with the data set's original files, where it cannot be downloaded (or GANZOO_DATA)."),
-]
-ImageShape = Annotated[
-    str | None,
-    typer.Option(metavar="HxWxC", help="Size of the images, e.g. 64x64x3. Default: the recipe's, or the data's."),
-]
-Fit = Annotated[
-    str | None, typer.Option(help="Images of other proportions: crop (the middle), pad or stretch. Default: crop.")
-]
-MaxValue = Annotated[
-    float | None, typer.Option(help="The value of white in files of more than 8 bits, e.g. 4095 for 12 bits.")
-]
-Pages = Annotated[
-    str | None,
-    typer.Option(help="Of files with several, as animations: first, all, or as channels. Default: first."),
-]
+app.add_typer(latent.app, name="latent")
 
 
 @app.callback(invoke_without_command=True)

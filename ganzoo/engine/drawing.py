@@ -126,6 +126,18 @@ class Drawing(Mixin):
         images = np.concatenate(drawn).astype("float32", copy=False)
         return to_uint8(images) if isinstance(self.data[self.target], Images) else images
 
+    def inputs_for(self, n: int | None = None, seed: int | None = None, **inputs: Any) -> dict[str, np.ndarray]:
+        """All that `generate(n, seed=seed, **inputs)` draws its images from, (n, ...) each, by name.
+
+        Args:
+            n, seed, **inputs: as for `generate`.
+
+        Returns:
+            Arrays by the names of the generator's inputs, which `generate` takes again: ``generate(**inputs)``.
+        """
+        inputs = {name: values for name, values in inputs.items() if values is not None}
+        return self._inputs_for(self._generator_of(inputs), n, seed, inputs)
+
     def seeded_latents(self, n: int, seed: int | None = None, **options: Any) -> Any:
         """What `generate` draws from: latents as in training, drawn with NumPy, so that every backend has the same.
 

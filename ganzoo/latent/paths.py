@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from ganzoo.latent.own import options_of
 from ganzoo.plot.images import checked_uint8
 
 __all__ = ["interpolate", "slerp"]
@@ -41,14 +41,22 @@ def slerp(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
     return a * start + b * end
 
 
-def interpolate(model: Any, num_steps: int = 10, num_paths: int = 1, seed: int | None = 0, **inputs: Any) -> np.ndarray:
+def interpolate(
+    model: Any,
+    num_steps: int = 10,
+    num_paths: int = 1,
+    seed: int | None = 0,
+    path: str | None = None,
+    **inputs: Any,
+) -> np.ndarray:
     """The images along paths through the latent space, each from one random latent to another.
 
     Smooth changes with a believable image at every step say that the generator has not memorised single images.
 
-    The paths are great circles where the latents are Gaussian, as they are unless the model's class overrides
-    `latents`. Of other latents nothing is known but that training drew them: there the path is a straight line, which
-    stays among the latents wherever these fill a convex set, a cube for example, and the great circle would leave it.
+    By default the paths are great circles where the latents are Gaussian, as they are unless the model's class
+    overrides `latents`. Of other latents nothing is known but that training drew them: there the path is a straight
+    line, which stays among the latents wherever these fill a convex set, a cube for example, and the great circle would
+    leave it.
 
     Args:
         model: A `ganzoo.GAN` that draws from latents. Of several named ones those called "latents" move, or the first
@@ -56,6 +64,7 @@ def interpolate(model: Any, num_steps: int = 10, num_paths: int = 1, seed: int |
         num_steps: Images on a path, both ends included; at least 2.
         num_paths: How many paths.
         seed: Of the ends, drawn with NumPy: one seed gives the same paths on every backend.
+        path: "spherical" (see `slerp`) or "linear"; by default what suits the latents.
         **inputs: What else the generator takes, by name as for `generate`, held fixed along a path: one for all paths
             or one for each (``labels=3``, ``labels=[0, 1, 2]``); and what the model's latents can be told.
 
@@ -71,18 +80,21 @@ def interpolate(model: Any, num_steps: int = 10, num_paths: int = 1, seed: int |
         The spherical path of White 2016, arXiv:1609.04468 (see `slerp`).
 
     Example:
-        >>> images = ganzoo.plot.interpolate(model, num_steps=10, num_paths=5)
+        >>> images = ganzoo.latent.interpolate(model, num_steps=10, num_paths=5)
         >>> ganzoo.plot.save_png("paths.png", images, columns=10)
     """
     if num_steps < 2 or num_paths < 1:
         raise ValueError(f"Two steps make a path, one path a sheet, at least. Received: {num_steps=}, {num_paths=}")
-    options = {name: inputs.pop(name) for name in _options(model) if name in inputs}
+    if path not in (None, *PATHS):
+        raise ValueError(f"A path is {' or '.join(PATHS)}. Received: path={path!r}")
+    options = {name: inputs.pop(name) for name in options_of(model) if name in inputs}
     generator = model._generator_of(inputs)
     names = model._names_of(generator)
-    moved, path, start, end, held = _ends(model, names, num_paths, seed, options)
+    moved, along, start, end, held = _ends(model, names, num_paths, seed, options)
     if moved in inputs:
         raise ValueError(f"The path moves `{moved}`: leave them out, `seed` chooses the ends. Received: {moved}=...")
-    latents = np.stack([path(start, end, fraction) for fraction in np.linspace(0, 1, num_steps)], axis=1)
+    between = along if path is None else PATHS[path]
+    latents = np.stack([between(start, end, fraction) for fraction in np.linspace(0, 1, num_steps)], axis=1)
     latents = latents.reshape(num_paths * num_steps, *start.shape[1:]).astype("float32")
     ranks = {own: len(each.shape) - 1 for own, each in zip(names, generator.inputs)}
     fixed = {
@@ -93,11 +105,6 @@ def interpolate(model: Any, num_steps: int = 10, num_paths: int = 1, seed: int |
         images = np.asarray(model.predict(latents, verbose=0))
         return checked_uint8(images) if images.ndim == 4 else images
     return model.generate(len(latents), seed=seed, **{**fixed, moved: latents})
-
-
-def _options(model: Any) -> list[str]:
-    """What the model's `latents` can be told."""
-    return list(inspect.signature(model.latents).parameters)[1:]
 
 
 def _ends(
@@ -127,6 +134,9 @@ def _ends(
 
 def _line(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
     return (1 - fraction) * start + fraction * end
+
+
+PATHS = {"spherical": slerp, "linear": _line}
 
 
 def _is_single(model: Any, name: str, values: Any, ranks: Mapping[str, int]) -> bool:

@@ -1,0 +1,143 @@
+"""The latents of a given image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from ganzoo.data.preprocessing import check_positive, to_uint8
+from ganzoo.engine import backend
+from ganzoo.engine.parts import Images, input_names, pick
+from ganzoo.latent.own import drawn_with, range_of
+
+__all__ = ["Projection", "project"]
+
+
+class Projection(NamedTuple):
+    """What `project` found for each of n images; errors are root mean squares, in steps of 255.
+
+    Attributes:
+        latents: float32 (n, latent_dim).
+        images: uint8 (n, height, width, channels), drawn from them.
+        error: float32 (n,).
+        start_errors: float32 (n, starts), of each start after its steps.
+        nearest: uint8 (n, height, width, channels), the nearest of the drawn images.
+        nearest_error: float32 (n,).
+    """
+
+    latents: np.ndarray
+    images: np.ndarray
+    error: np.ndarray
+    start_errors: np.ndarray
+    nearest: np.ndarray
+    nearest_error: np.ndarray
+
+
+def project(
+    model: Any,
+    images: Any,
+    starts: int = 4,
+    steps: int = 200,
+    learning_rate: float = 0.05,
+    num_drawn: int = 2000,
+    distance: Callable[[Any, Any], Any] | None = None,
+    seed: int = 0,
+    name: str | None = None,
+    **inputs: Any,
+) -> Projection:
+    """Finds latents from which the averaged generator draws given images.
+
+    From the `starts` nearest of `num_drawn` drawn images Adam moves the latents towards a smaller distance; they stay
+    within the range of nearly all that the model draws from. The best of each image's starts is kept. How much nearer
+    it comes than the nearest drawn image says whether the image is among those that the generator can draw.
+
+    Args:
+        model: A `ganzoo.GAN` that draws from latents.
+        images: uint8, or float in [-1, 1], (n, height, width, channels); one image may lack the first axis.
+        starts, steps: How many descents for an image, and how long each is.
+        learning_rate: Of Adam, in units of the latents; it falls to zero along a cosine.
+        num_drawn: Drawn images among which the starts are chosen.
+        distance: Function of drawn and given images, float32 tensors (batch, ...) in [-1, 1], to (batch,); by default
+            the mean square of their difference.
+        seed: Of the drawn images.
+        name: Which latents, where a model has several; the others stay as the start drew them.
+        **inputs: What else the generator is told, one for all images.
+
+    Returns:
+        A `Projection`.
+
+    Raises:
+        ValueError: Images of another shape, a model without latents.
+
+    Reference:
+        Zhu et al. 2016, arXiv:1609.03552, eq. 4, without its encoder.
+
+    Example:
+        >>> found = ganzoo.latent.project(model, images[:2], steps=20, num_drawn=100)
+        >>> found.images.shape, bool((found.error <= found.nearest_error).all())
+        ((2, 28, 28, 1), True)
+    """
+    check_positive(starts=starts, steps=steps, num_drawn=num_drawn)
+    images = np.asarray(images)
+    images = images[None] if images.ndim == len(model.image_shape) else images
+    given = model.data[model.target].check(images, "images", True)
+    if not isinstance(model.data[model.target], Images):
+        raise ValueError(f"Images have latents to be found; {type(model).__name__} draws none.")
+    starts = min(starts, num_drawn)
+    drawn, name = drawn_with(model, num_drawn, seed, name, inputs)
+    pool = model.generate(seed=seed, **drawn)
+    chosen = np.stack([np.argsort(_errors(pool, each), kind="stable")[:starts] for each in to_uint8(given)])
+    parts = {key: values[chosen.ravel()] for key, values in drawn.items()}
+    targets = ops.repeat(model.data[model.target].to_device(ops.convert_to_tensor(given)), starts, axis=0)
+    parts[name] = _descend(model, parts, name, targets, distance or _square, steps, learning_rate, inputs)
+    found = model.generate(seed=seed, **parts).reshape(len(given), starts, *given.shape[1:])
+    start_errors = np.stack([_errors(row, each) for row, each in zip(found, to_uint8(given))])
+    nearest = pool[chosen[:, 0]]
+    nearest_error = np.array([_errors(pool[[index]], each)[0] for index, each in zip(chosen[:, 0], to_uint8(given))])
+    best, rows = start_errors.argmin(axis=1), np.arange(len(given))
+    latents = parts[name].reshape(len(given), starts, -1)[rows, best]
+    return Projection(latents, found[rows, best], start_errors[rows, best], start_errors, nearest, nearest_error)
+
+
+def _errors(images: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Root mean squares of differences, in steps of 255: (n,)."""
+    difference = images.astype("float32") - image.astype("float32")
+    return np.sqrt(np.square(difference).reshape(len(images), -1).mean(axis=1))
+
+
+def _square(drawn, given):
+    return ops.mean(ops.square(drawn - given), axis=tuple(range(1, len(drawn.shape))))
+
+
+def _descend(model, parts, name, targets, distance, steps: int, learning_rate: float, inputs) -> np.ndarray:
+    """The latents after so many steps of Adam on the distance; of each start the nearest that it came."""
+    network = model.average_of(model._generator_of(inputs))
+    names = input_names(network, "latents", model.data)
+    held = {key: model._to_device(key, values) for key, values in parts.items()}
+    low, high = (ops.convert_to_tensor(edge.astype("float32")) for edge in range_of(model, name, inputs, 0.999))
+    latents = keras.Variable(parts[name], dtype="float32", name="latents")
+    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
+    adam.build([latents])
+    best, least = parts[name].copy(), np.full(len(parts[name]), np.inf)
+
+    def error(moved):
+        batch = {**held, name: moved}
+        return distance(
+            network(pick(network, {each: batch[each] for each in names}, "latents"), training=False), targets
+        )
+
+    for step in range(steps + 1):
+        values = ops.convert_to_numpy(latents)
+        current = ops.convert_to_tensor(values)
+        with backend.no_gradient():
+            errors = ops.convert_to_numpy(error(current))
+        better = errors < least
+        best[better], least[better] = values[better], errors[better]
+        if step < steps:
+            adam.apply([backend.input_gradient(error, current)], [latents])
+            latents.assign(ops.clip(latents, low, high))
+    return best
