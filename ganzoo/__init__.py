@@ -37,7 +37,8 @@ _HOME = {
     "train": "ganzoo.zoo.training",
 }
 _MODULES = {
-    name: f"ganzoo.{name}" for name in ("callbacks", "data", "latent", "layers", "losses", "metrics", "models", "plot")
+    name: f"ganzoo.{name}"
+    for name in ("callbacks", "data", "features", "latent", "layers", "losses", "metrics", "models", "plot")
 }
 _MODULES |= {"export": "ganzoo.engine.export", "presets": "ganzoo.zoo.presets"}
 # Where modules are that had another name before: an import by that name still works, and says the new one.

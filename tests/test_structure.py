@@ -25,7 +25,7 @@ ORDER = (  # each part imports only from parts further up
     {"engine.evaluating", "engine.checks", "engine.advice"},
     {"engine.base"},
     {"engine.gan"},
-    {"callbacks", "models", "latent"},
+    {"callbacks", "models", "latent", "features"},
     {"zoo.presets", "zoo.reading", "zoo.records"},
     {"zoo.opening"},
     {"metrics"},

@@ -1,4 +1,4 @@
-"""The `ganzoo` command: list, info, generate, latent, check, train, evaluate, export.
+"""The `ganzoo` command: list, info, generate, latent, features, check, train, ...
 
 Keras is imported inside the commands that need it: help, `list` and `info` answer at once, and `--backend` is set
 before Keras reads it.
@@ -21,7 +21,7 @@ import typer
 import typer.core
 
 import ganzoo
-from ganzoo.cli import latent, support
+from ganzoo.cli import features, latent, support
 from ganzoo.cli.options import DataDir, Fit, ImageShape, MaxValue, Overwrite, Pages, Preset
 from ganzoo.engine import quiet
 
@@ -61,6 +61,7 @@ app = typer.Typer(
 )
 
 app.add_typer(latent.app, name="latent")
+app.command(epilog=features.EPILOG)(features.features)
 
 
 @app.callback(invoke_without_command=True)
