@@ -34,6 +34,7 @@ _HOME = {
     "info": "ganzoo.zoo.presets",
     "list_models": "ganzoo.models",
     "register": "ganzoo.zoo.registry",
+    "augment": "ganzoo.zoo.synthetic",
     "train": "ganzoo.zoo.training",
 }
 _MODULES = {

@@ -26,7 +26,7 @@ ORDER = (  # each part imports only from parts further up
     {"engine.base"},
     {"engine.gan"},
     {"callbacks", "models", "latent", "features"},
-    {"zoo.presets", "zoo.reading", "zoo.records"},
+    {"zoo.presets", "zoo.reading", "zoo.records", "zoo.synthetic"},
     {"zoo.opening"},
     {"metrics"},
     {"zoo.watching", "zoo.asked"},
