@@ -10,22 +10,29 @@ from ganzoo.losses.entropy import (
     non_saturating_discriminator_loss,
     non_saturating_generator_loss,
 )
+from ganzoo.losses.features import feature_matching_loss
 from ganzoo.losses.hinge import hinge_discriminator_loss, hinge_generator_loss
-from ganzoo.losses.wasserstein import (
-    gradient_penalty,
-    wasserstein_discriminator_loss,
-    wasserstein_generator_loss,
-)
+from ganzoo.losses.least_squares import least_squares_discriminator_loss, least_squares_generator_loss
+from ganzoo.losses.penalties import gradient_penalty, norm_penalty, zero_centred_penalty
+from ganzoo.losses.relativistic import relativistic_average_loss, relativistic_pairing_loss
+from ganzoo.losses.wasserstein import wasserstein_discriminator_loss, wasserstein_generator_loss
 
 __all__ = [
     "class_loss",
     "code_loss",
+    "feature_matching_loss",
     "gradient_penalty",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
+    "least_squares_discriminator_loss",
+    "least_squares_generator_loss",
     "minimax_generator_loss",
     "non_saturating_discriminator_loss",
     "non_saturating_generator_loss",
+    "norm_penalty",
+    "relativistic_average_loss",
+    "relativistic_pairing_loss",
     "wasserstein_discriminator_loss",
     "wasserstein_generator_loss",
+    "zero_centred_penalty",
 ]

@@ -101,7 +101,7 @@ class SemiSupervisedGAN(GAN):
     def generator_loss(self, real, fake, training):
         *_, of_real = self.discriminate(real, training)
         *_, of_fake = self.discriminate(fake, training)
-        return ops.mean(ops.square(ops.mean(of_real, axis=0) - ops.mean(of_fake, axis=0)))  # section 3.1
+        return losses.feature_matching_loss(of_real, of_fake)  # section 3.1
 
     def evaluate_batch(self, real):
         _, classes, _ = self.discriminator_ema(real["labelled"], training=False)

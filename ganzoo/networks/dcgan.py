@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 from keras.layers import Activation, Add, Concatenate, Dense, Embedding, Flatten, LeakyReLU, ReLU, Reshape
@@ -18,6 +18,7 @@ from ganzoo.layers import (
     Modulation,
     SpectralNormalization,
 )
+from ganzoo.networks.attention import self_attention
 
 __all__ = ["dcgan_discriminator", "dcgan_generator"]
 
@@ -30,6 +31,8 @@ def dcgan_generator(
     width: int,
     num_classes: int | None = None,
     class_norm: bool = False,
+    spectral: bool = False,
+    attention: int | None = None,
 ) -> keras.Model:
     """Latents to images: a dense projection, then transposed convolutions that double the size each.
 
@@ -40,6 +43,8 @@ def dcgan_generator(
         num_classes: int, for images of a class: a second input `labels`, int32 (batch,), whose learned vector, a
             quarter as long as the latents, stands beside them.
         class_norm: bool, the class sets scale and shift of every BatchNorm instead.
+        spectral: bool, all layers are spectrally normalised too (Zhang et al. 2018, arXiv:1805.08318, section 3.1).
+        attention: int, height of the feature maps that `self_attention` follows.
 
     Returns:
         A `keras.Model` from `latents`, float32 (batch, latent_dim), to float32 (batch, height, width, channels) in
@@ -63,7 +68,9 @@ def dcgan_generator(
         inputs.append(keras.Input((), dtype="int32", name="labels"))
     if num_classes is not None and not class_norm:
         x = Concatenate(name="latents_and_labels")([x, _embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
-    x = Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project")(x)
+    check_attention(attention, [height * 2**i for i in range(1, num_halvings)])
+    constrained = constraint(spectral)
+    x = constrained(Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project"))(x)
     x = Reshape((height, breadth, channels), name="reshape")(x)
 
     def normalized(x, name: str):
@@ -75,10 +82,12 @@ def dcgan_generator(
     x = ReLU(name="project_relu")(x)
     for i in range(1, num_halvings):
         channels //= 2
-        x = Conv2DTranspose(channels, KERNEL, 2, "same", use_bias=False, kernel_initializer=normal(), name=f"up{i}")(x)
-        x = normalized(x, f"up{i}_bn")
+        up = Conv2DTranspose(channels, KERNEL, 2, "same", use_bias=False, kernel_initializer=normal(), name=f"up{i}")
+        x = normalized(constrained(up)(x), f"up{i}_bn")
         x = ReLU(name=f"up{i}_relu")(x)
-    x = Conv2DTranspose(image_shape[-1], KERNEL, 2, "same", kernel_initializer=normal(), name="to_image")(x)
+        x = self_attention(x, constrained, f"up{i}") if x.shape[1] == attention else x
+    to_image = Conv2DTranspose(image_shape[-1], KERNEL, 2, "same", kernel_initializer=normal(), name="to_image")
+    x = constrained(to_image)(x)
     x = Activation("tanh", dtype="float32", name="tanh")(x)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name="generator")
 
@@ -91,6 +100,7 @@ def dcgan_discriminator(
     num_classes: int | None = None,
     heads: Mapping[str, int] = {},
     projection: bool = False,
+    attention: int | None = None,
 ) -> keras.Model:
     """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
 
@@ -106,6 +116,7 @@ def dcgan_discriminator(
         heads: what else the features are asked for: how many numbers by name, after the logit in this order.
         projection: bool, the class enters at the end instead: features are summed over the image, and the logit is
             ``psi(h) + <e(y), h>`` (Miyato and Koyama 2018, arXiv:1802.05637, eq. 3).
+        attention: int, height of the feature maps that `self_attention` follows.
 
     Returns:
         A `keras.Model` from `images`, float32 (batch, height, width, channels), to float32 logits (batch, 1); with
@@ -128,11 +139,9 @@ def dcgan_discriminator(
                 f"Received: {final_size=}"
             )
         num_halvings = math.ceil(math.log2(max(image_shape[:2]) / final_size))
-    spectral, batch = normalization == "spectral", normalization == "batch"
-
-    def constrained(layer):
-        return SpectralNormalization(layer, name=f"{layer.name}_sn") if spectral else layer
-
+    batch = normalization == "batch"
+    constrained = constraint(normalization == "spectral")
+    check_attention(attention, [-(-image_shape[0] // 2**i) for i in range(1, num_halvings + 1)])
     inputs = [keras.Input(image_shape, name="images")]
     x = inputs[0]
     if num_classes is not None:
@@ -156,6 +165,7 @@ def dcgan_discriminator(
         if with_batch_norm:
             x = batch_normalization(f"down{i + 1}_bn")(x)
         x = LeakyReLU(0.2, name=f"down{i + 1}_relu")(x)
+        x = self_attention(x, constrained, f"down{i + 1}") if x.shape[1] == attention else x
     x = GlobalSumPooling2D(name="sum")(x) if projection else Flatten(name="flatten")(x)
     logit = constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x)
     if projection and num_classes is not None:
@@ -165,6 +175,18 @@ def dcgan_discriminator(
     for name, count in heads.items():
         outputs.append(_numbers(constrained(Dense(count, kernel_initializer=normal(), name=f"to_{name}"))(x), name))
     return keras.Model(inputs if num_classes else inputs[0], outputs if heads else outputs[0], name="discriminator")
+
+
+def constraint(spectral: bool) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
+    """What layers are wrapped in: spectral normalisation, or nothing."""
+    return lambda layer: SpectralNormalization(layer, name=f"{layer.name}_sn") if spectral else layer
+
+
+def check_attention(attention: int | None, heights: list[int]) -> None:
+    """Refuses a size of feature maps that the network does not have."""
+    if attention is not None and attention not in heights:
+        shown = " and ".join(map(str, heights))
+        raise ValueError(f"`attention` is a height of feature maps, here {shown}. Received: {attention=}")
 
 
 def smallest_size(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
