@@ -46,12 +46,11 @@ def _correlations(model, index: int) -> dict:
     from ganzoo import metrics
 
     per = 20
-    rng = np.random.default_rng(2)
-    latents = np.repeat(rng.standard_normal((per * model.categories, model.latent_dim)), len(STEPS), 0)
+    latents = np.repeat(model.inputs_for(per * model.categories, 2)["latents"], len(STEPS), axis=0)
     category = np.repeat(np.eye(model.categories, dtype="float32"), per * len(STEPS), 0)
     codes = np.zeros((len(latents), model.num_codes), "float32")
     codes[:, index] = np.tile(STEPS, per * model.categories)
-    drawn = model.generate(latents=latents.astype("float32"), category=category, codes=codes)
+    drawn = model.generate(latents=latents, category=category, codes=codes)
     found = {}
     for name, measured in (("slant", metrics.slant(drawn)), ("stroke", metrics.stroke_width(drawn))):
         each = measured.reshape(-1, len(STEPS))

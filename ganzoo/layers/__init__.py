@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from ganzoo.layers.attention import GatedAdd, SpatialAttention
 from ganzoo.layers.augmentation import jitter
+from ganzoo.layers.basis import Gather, Spread
 from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.layers.dropout import SwitchedDropout
 from ganzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from ganzoo.layers.orthogonal import OffDiagonal
+from ganzoo.layers.pyramid import Clip, Grow, Shrink
 from ganzoo.layers.spectral import SpectralNormalization
 from ganzoo.layers.weight_norm import WeightNormDense
 
 __all__ = [
     "BatchNormalization",
     "ClassProjection",
+    "Clip",
     "Conv2D",
     "Conv2DTranspose",
     "GatedAdd",
+    "Gather",
     "GlobalSumPooling2D",
     "GroupNormalization",
+    "Grow",
     "LayerNormalization",
     "LogSumExp",
     "MinibatchDiscrimination",
@@ -28,9 +33,11 @@ __all__ = [
     "Modulation",
     "OffDiagonal",
     "Pack",
+    "Shrink",
     "SpatialAttention",
     "SpectralNormalization",
     "Split",
+    "Spread",
     "SwitchedDropout",
     "WeightNormDense",
     "jitter",

@@ -4,11 +4,21 @@ from ganzoo.models.acgan import ACGAN
 from ganzoo.models.biggan import BigGAN
 from ganzoo.models.cgan import CGAN
 from ganzoo.models.dcgan import DCGAN
+from ganzoo.models.dragan import DRAGAN
+from ganzoo.models.hinge import HingeGAN
 from ganzoo.models.infogan import InfoGAN
+from ganzoo.models.lapgan import LAPGAN
+from ganzoo.models.lsgan import LSGAN
 from ganzoo.models.pix2pix import Pix2Pix
 from ganzoo.models.projection import ProjectionGAN
+from ganzoo.models.r1_gan import R1GAN
+from ganzoo.models.r3gan import R3GAN
+from ganzoo.models.relativistic import RelativisticGAN
+from ganzoo.models.sagan import SAGAN
 from ganzoo.models.semisupervised import SemiSupervisedGAN
+from ganzoo.models.sngan import SNGAN
 from ganzoo.models.vanilla_gan import VanillaGAN
+from ganzoo.models.wgan import WGAN
 from ganzoo.models.wgan_gp import WGANGP
 from ganzoo.zoo.registry import get_model, list_models
 
@@ -16,11 +26,21 @@ __all__ = [
     "ACGAN",
     "CGAN",
     "DCGAN",
+    "DRAGAN",
+    "LAPGAN",
+    "LSGAN",
+    "R1GAN",
+    "R3GAN",
+    "SAGAN",
+    "SNGAN",
+    "WGAN",
     "WGANGP",
     "BigGAN",
+    "HingeGAN",
     "InfoGAN",
     "Pix2Pix",
     "ProjectionGAN",
+    "RelativisticGAN",
     "SemiSupervisedGAN",
     "VanillaGAN",
     "get_model",

@@ -23,8 +23,9 @@ class InfoGAN(GAN):
     ``min_{G,Q} max_D V(D, G) - lambda L_I(G, Q)`` (eq. 6), where ``L_I = E[log Q(c|G(z, c))] + H(c)`` (eq. 5) is a
     lower bound of the mutual information of code and image. Q shares all convolutions with D.
 
-    The generator's inputs are ``latents``, ``category`` (one-hot, float32 (batch, categories)) and ``codes`` (float32
-    (batch, num_codes), from U(-1, 1)); each is drawn unless `generate` is given it.
+    The generator's inputs are ``latents`` (from U(-1, 1)), ``category`` (one-hot, float32 (batch, categories)) and
+    ``codes`` (float32 (batch, num_codes), from U(-1, 1)); each is drawn unless `generate` is given it. Latents of larger
+    variance drown the category, and come to say what it should.
 
     Args:
         image_shape: (height, width, channels); height and width are multiples of 4, at least 16.
@@ -50,7 +51,7 @@ class InfoGAN(GAN):
 
     Differs from the paper:
         Q gives the mean of a continuous code, whose likelihood is a Gaussian of fixed variance 1, as in the authors'
-        code for this data; z from N(0, 1) instead of uniform noise. Weights begin as DCGAN's.
+        code for this data. Weights begin as DCGAN's.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class InfoGAN(GAN):
     def latents(self, num):
         drawn = ops.floor(self.noise("uniform", (num,)) * self.categories)  # below 1: never the number itself
         return {
-            "latents": self.noise("normal", (num, self.latent_dim)),
+            "latents": 2 * self.noise("uniform", (num, self.latent_dim)) - 1,
             "category": ops.one_hot(ops.cast(drawn, "int32"), self.categories, dtype="float32"),
             "codes": 2 * self.noise("uniform", (num, self.num_codes)) - 1,
         }

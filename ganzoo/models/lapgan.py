@@ -1,0 +1,130 @@
+"""LAPGAN: a Laplacian pyramid of GANs. Denton, Chintala, Szlam and Fergus 2015, arXiv:1506.05751."""
+
+from functools import partial
+
+import keras
+from keras import ops
+
+from ganzoo import losses
+from ganzoo.data.preprocessing import as_image_shape
+from ganzoo.engine.gan import GAN
+from ganzoo.engine.parts import Images, Labels
+from ganzoo.layers import Grow, Shrink
+from ganzoo.networks.lapgan import lapgan_discriminator, lapgan_generator, sizes_of
+from ganzoo.zoo.registry import register
+
+__all__ = ["LAPGAN"]
+
+
+@register("lapgan")
+@keras.saving.register_keras_serializable(package="ganzoo")
+class LAPGAN(GAN):
+    """A small image from latents, then level by level twice the size and the residual that is missing.
+
+    With ``l_k = u(d(I_k))``, the image halved and enlarged again, and ``h_k = I_k - l_k``, the pair of level k
+    plays for residuals given ``l_k`` (section 3.2): the generator draws ``h~_k = G_k(z_k, l_k)``, and ``D_k`` tells
+    ``h_k`` from ``h~_k``. Each level is trained on true ``l_k``, independently of the others; drawing is from
+    coarse to fine, ``I~_k = u(I~_(k-1)) + G_k(z_k, u(I~_(k-1)))`` (eq. 5), one `generate`.
+
+    Args:
+        image_shape: (height, width, channels); height and width halve `levels` - 1 times.
+        levels: int, sizes of the pyramid, at least 2.
+        latent_dim: int, latents of the coarsest level; each finer one has a plane of noise, `noise1`, `noise2` ...
+        width: int, channels at the finer levels of either network.
+        num_classes: int, for images of a class, which every level is told: `fit(images, labels)`.
+        discriminator_width: int, in place of `width` for the discriminator.
+        **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
+
+    Raises:
+        ValueError: sizes that do not halve so often.
+
+    Example:
+
+        >>> model = ganzoo.LAPGAN(image_shape=(28, 28, 1), levels=3)         # 7, 14 and 28 pixels
+        >>> model.fit(images, batch_size=64, epochs=10)
+
+    Reference:
+        Denton et al. 2015, arXiv:1506.05751, section 3, eq. 5, appendix (networks).
+
+    Differs from the paper:
+        the levels are trained side by side, in one step each, which is the same, for they share no weight and Adam
+        moves every weight alone; Adam instead of SGD; spectral normalisation in the discriminators instead of dropout;
+        ``D_k`` sees the image ``l_k + h_k`` and ``l_k`` as channels.
+    """
+
+    shaped_by = {"images": "image_shape", "labels": "num_classes"}
+    tiny = {"image_shape": (16, 16, 1), "levels": 3, "latent_dim": 4, "width": 4}
+
+    def __init__(
+        self,
+        image_shape: tuple[int, ...] = (64, 64, 3),
+        levels: int = 3,
+        latent_dim: int = 100,
+        width: int = 64,
+        num_classes: int | None = None,
+        discriminator_width: int | None = None,
+        generator=None,
+        discriminator=None,
+        **kwargs,
+    ):
+        shape = as_image_shape(image_shape)
+        self.sizes = sizes_of(shape, levels)
+        data = {"images": Images(shape), **({"labels": Labels(num_classes)} if num_classes else {})}
+        super().__init__(
+            generator or partial(lapgan_generator, shape, levels, latent_dim, width, num_classes),
+            discriminator or partial(lapgan_discriminator, shape, levels, discriminator_width or width, num_classes),
+            data=data,
+            **kwargs,
+        )
+        self.shrink, self.grow = Shrink(), Grow()
+        self.arguments = {"image_shape": shape, "levels": levels, "latent_dim": latent_dim, "width": width}
+        self.arguments |= {"num_classes": num_classes, "discriminator_width": discriminator_width}
+
+    def latents(self, num):
+        planes = {f"noise{i}": self.noise("normal", (num, *size, 1)) for i, size in enumerate(self.sizes[1:], 1)}
+        return {"latents": self.noise("normal", (num, self.latent_dim)), **planes}
+
+    def pyramid(self, images) -> list[tuple]:
+        """(image, its coarse version enlarged) of each level, the coarsest first, which has no coarser one."""
+        found: list[tuple] = []
+        for _ in self.sizes[1:]:
+            smaller = self.shrink(images)
+            found.insert(0, (images, self.grow(smaller)))
+            images = smaller
+        return [(images, None), *found]
+
+    def fake(self, real, training):
+        """The batch with what each level draws for the true coarse images: `level0` ..., the finest as `images`."""
+        batch = real if isinstance(real, dict) else {self.target: real}
+        drawn, given = dict(batch), self.latents(ops.shape(batch[self.target])[0])
+        told = [batch["labels"]] if "labels" in batch else []
+        for i, (_, larger) in enumerate(self.pyramid(batch[self.target])):
+            level = self.generator.get_layer(f"level{i}")
+            if larger is None:
+                image = level([given["latents"], *told] if told else given["latents"], training=training)
+            else:
+                image = larger + level([given[f"noise{i}"], larger, *told], training=training)
+            drawn[f"level{i}"] = ops.cast(image, "float32")
+        drawn[self.target] = drawn[f"level{len(self.sizes) - 1}"]
+        return drawn
+
+    def judged(self, batch, images: list, training) -> list:
+        """Logits of each level for its own image, beside the true coarse one."""
+        told = [batch["labels"]] if isinstance(batch, dict) and "labels" in batch else []
+        true = batch[self.target] if isinstance(batch, dict) else batch
+        found = []
+        for i, (image, (_, larger)) in enumerate(zip(images, self.pyramid(true))):
+            given = [image, *([] if larger is None else [larger]), *told]
+            level = self.discriminator.get_layer(f"level{i}")
+            found.append(level(given if len(given) > 1 else given[0], training=training))
+        return found
+
+    def discriminator_loss(self, real, fake, training):
+        true = [image for image, _ in self.pyramid(self.images_of(real))]
+        drawn = [fake[f"level{i}"] for i in range(len(self.sizes))]
+        pairs = zip(self.judged(real, true, training), self.judged(real, drawn, training))
+        return sum(losses.non_saturating_discriminator_loss(*pair) for pair in pairs)
+
+    def generator_loss(self, real, fake, training):
+        drawn = [fake[f"level{i}"] for i in range(len(self.sizes))]
+        return sum(losses.non_saturating_generator_loss(logits) for logits in self.judged(real, drawn, training))
