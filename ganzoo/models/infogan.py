@@ -24,8 +24,8 @@ class InfoGAN(GAN):
     lower bound of the mutual information of code and image. Q shares all convolutions with D.
 
     The generator's inputs are ``latents`` (from U(-1, 1)), ``category`` (one-hot, float32 (batch, categories)) and
-    ``codes`` (float32 (batch, num_codes), from U(-1, 1)); each is drawn unless `generate` is given it. Latents of larger
-    variance drown the category, and come to say what it should.
+    ``codes`` (float32 (batch, num_codes), from U(-1, 1)); each is drawn unless `generate` is given it. Latents of a
+    larger variance drown the category, and come to say what it should.
 
     Args:
         image_shape: (height, width, channels); height and width are multiples of 4, at least 16.
