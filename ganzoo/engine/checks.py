@@ -6,9 +6,9 @@ import difflib
 import warnings
 
 from ganzoo.engine.drawing import Drawing
-from ganzoo.engine.parts import input_names
+from ganzoo.engine.parts import Images, input_names
 
-__all__ = ["check_names", "check_networks"]
+__all__ = ["check_augment", "check_names", "check_networks"]
 
 
 def check_networks(model) -> int | None:
@@ -42,6 +42,23 @@ def check_networks(model) -> int | None:
         )
     first = next((x for x in vectors if x.name == "latents"), vectors[0] if vectors else None)
     return None if first is None else int(first.shape[-1])
+
+
+def check_augment(model, augment) -> None:
+    """Refuses what is no augmentation, and models whose images belong to other images."""
+    if augment is None:
+        return
+    if not hasattr(augment, "change"):
+        raise ValueError(
+            "`augment` is one of ganzoo.layers: DiffAugment(), AdaptiveAugment(), Consistency(). "
+            f"Received: augment={augment!r}"
+        )
+    if others := [name for name in model.conditions() if isinstance(model.data[name], Images)]:
+        raise ValueError(
+            f"The images of a {type(model).__name__} belong to `{others[0]}`, and would not when they are moved alone: "
+            "augment both in `prepare`. Received: augment="
+            f"{type(augment).__name__}()"
+        )
 
 
 def _check_single(model) -> None:

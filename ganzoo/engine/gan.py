@@ -7,6 +7,7 @@ from keras import ops
 
 from ganzoo.engine import backend
 from ganzoo.engine.base import BaseGAN
+from ganzoo.engine.checks import check_augment
 from ganzoo.engine.parts import pick
 
 __all__ = ["GAN"]
@@ -28,10 +29,17 @@ class GAN(BaseGAN):
         data: the parts by name; `target` is the name of the one that the generator draws.
         latent_dim: int or None; image_shape: what the generator draws, (height, width, channels) or another shape.
 
-    The constructor's arguments are those of `ganzoo.engine.base.BaseGAN`.
+    Args:
+        augment: a `ganzoo.layers.Augmentation`, through which the discriminator sees images in training.
+        generator, discriminator, **kwargs: see `ganzoo.engine.base.BaseGAN`.
     """
 
     discriminator_steps = 1
+
+    def __init__(self, generator, discriminator, *, augment=None, **kwargs):
+        super().__init__(generator, discriminator, **kwargs)
+        check_augment(self, augment)
+        self.augment, self._observed = augment, 0
 
     # What a variant says of itself -----------------------------------------------------------------------------------
 
@@ -75,7 +83,20 @@ class GAN(BaseGAN):
     def update_discriminator(self, real, training: bool):
         """One update of the discriminator on one batch of real and as many generated images; returns its loss."""
         fake = self.without_updates(lambda: self.fake(real, training))
-        return self.minimize(lambda: self.discriminator_loss(real, fake, training), "discriminator", training)
+
+        def d_loss():
+            self._observed = id(real)
+            loss = self.discriminator_loss(real, fake, training)
+            self._observed = 0
+            if self.augment is None or not training:
+                return loss
+
+            def judge(images):
+                return first(self.run(self.discriminator, self.with_images(real, images), training))
+
+            return loss + self.augment.penalty(judge, self.images_of(real), self.noise)
+
+        return self.minimize(d_loss, "discriminator", training)
 
     def fake(self, real, training: bool):
         """The batch with generated images in place of the real ones, and all that the generator was given."""
@@ -88,7 +109,13 @@ class GAN(BaseGAN):
 
     def discriminate(self, batch, training: bool):
         """The discriminator's answer to a batch, of which it takes what its inputs are called."""
-        return self.run(self.discriminator, batch, training)
+        if self.augment is None or not training:
+            return self.run(self.discriminator, batch, training)
+        seen = self.with_images(batch, self.augment.change(self.images_of(batch), self.noise))
+        answer = self.run(self.discriminator, seen, training)
+        if id(batch) == self._observed:  # the real images, in the discriminator's step
+            self.augment.observe(first(answer))
+        return answer
 
     def run(self, network: keras.Model, batch, training: bool):
         """Any network's answer to what it takes of a batch; to images where the batch is images alone."""
@@ -137,3 +164,8 @@ class GAN(BaseGAN):
         with backend.no_gradient():
             self._average()
         return self._track(losses)
+
+
+def first(answer):
+    """A discriminator's logits, of what else it answers."""
+    return answer[0] if isinstance(answer, (list, tuple)) else answer

@@ -35,6 +35,8 @@ class Saving(Mixin):
         config |= {"ema_decay": self.ema_decay, "seed": self.seed, "name": self.name}
         config["dtype"] = keras.saving.serialize_keras_object(self.dtype_policy)
         config["data"] = {name: keras.saving.serialize_keras_object(part) for name, part in self.data.items()}
+        if getattr(self, "augment", None) is not None:
+            config["augment"] = keras.saving.serialize_keras_object(self.augment)
         for name in ("generator", "discriminator"):  # whoever made them: the user, or the variant from its arguments
             config[name] = keras.saving.serialize_keras_object(getattr(self, name))
         return config

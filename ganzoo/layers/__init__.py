@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ganzoo.layers.ada import AdaptiveAugment
 from ganzoo.layers.attention import GatedAdd, SpatialAttention
 from ganzoo.layers.augmentation import jitter
+from ganzoo.layers.augmenting import Augmentation
 from ganzoo.layers.basis import Gather, Spread
 from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
+from ganzoo.layers.consistency import Consistency
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
+from ganzoo.layers.diff_augment import DiffAugment
 from ganzoo.layers.dropout import SwitchedDropout
 from ganzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
@@ -16,11 +20,15 @@ from ganzoo.layers.spectral import SpectralNormalization
 from ganzoo.layers.weight_norm import WeightNormDense
 
 __all__ = [
+    "AdaptiveAugment",
+    "Augmentation",
     "BatchNormalization",
     "ClassProjection",
     "Clip",
+    "Consistency",
     "Conv2D",
     "Conv2DTranspose",
+    "DiffAugment",
     "GatedAdd",
     "Gather",
     "GlobalSumPooling2D",

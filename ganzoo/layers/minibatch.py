@@ -5,8 +5,6 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from ganzoo.data.preprocessing import check_positive
-
 __all__ = ["MinibatchDiscrimination", "MinibatchStdDev", "Pack"]
 
 
@@ -41,7 +39,7 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def __init__(self, group: int = 4, **kwargs):
         super().__init__(**kwargs)
-        check_positive(group=group)
+        _check_positive(group=group)
         self.group = int(group)
 
     def call(self, inputs):
@@ -99,7 +97,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
 
     def __init__(self, kernels: int = 50, dimensions: int = 5, **kwargs):
         super().__init__(**kwargs)
-        check_positive(kernels=kernels, dimensions=dimensions)
+        _check_positive(kernels=kernels, dimensions=dimensions)
         self.kernels, self.dimensions = int(kernels), int(dimensions)
 
     def build(self, input_shape):
@@ -143,7 +141,7 @@ class Pack(keras.layers.Layer):
 
     def __init__(self, number: int = 2, **kwargs):
         super().__init__(**kwargs)
-        check_positive(number=number)
+        _check_positive(number=number)
         self.number = int(number)
 
     def call(self, inputs):
@@ -159,3 +157,9 @@ class Pack(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "number": self.number}
+
+
+def _check_positive(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")

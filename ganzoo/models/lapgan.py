@@ -30,9 +30,8 @@ class LAPGAN(GAN):
         image_shape: (height, width, channels); height and width halve `levels` - 1 times.
         levels: int, sizes of the pyramid, at least 2.
         latent_dim: int, latents of the coarsest level; each finer one has a plane of noise, `noise1`, `noise2` ...
-        width: int, channels at the finer levels of either network.
+        width, discriminator_width: ints, channels at the finer levels of either network.
         num_classes: int, for images of a class, which every level is told: `fit(images, labels)`.
-        discriminator_width: int, in place of `width` for the discriminator.
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
 
     Raises:
@@ -45,11 +44,9 @@ class LAPGAN(GAN):
 
     Reference:
         Denton et al. 2015, arXiv:1506.05751, section 3, eq. 5, appendix (networks).
-
     Differs from the paper:
-        the levels are trained side by side, in one step each, which is the same, for they share no weight and Adam
-        moves every weight alone; Adam instead of SGD; spectral normalisation in the discriminators instead of dropout;
-        ``D_k`` sees the image ``l_k + h_k`` and ``l_k`` as channels.
+        the levels learn side by side, which is the same, for they share no weight; Adam instead of SGD; spectral
+        normalisation in the discriminators instead of dropout.
     """
 
     shaped_by = {"images": "image_shape", "labels": "num_classes"}
@@ -67,6 +64,8 @@ class LAPGAN(GAN):
         discriminator=None,
         **kwargs,
     ):
+        if kwargs.get("augment"):
+            raise ValueError("The levels of a LAPGAN are judged apart from one another: leave `augment` out.")
         shape = as_image_shape(image_shape)
         self.sizes = sizes_of(shape, levels)
         data = {"images": Images(shape), **({"labels": Labels(num_classes)} if num_classes else {})}
@@ -95,36 +94,32 @@ class LAPGAN(GAN):
 
     def fake(self, real, training):
         """The batch with what each level draws for the true coarse images: `level0` ..., the finest as `images`."""
-        batch = real if isinstance(real, dict) else {self.target: real}
-        drawn, given = dict(batch), self.latents(ops.shape(batch[self.target])[0])
-        told = [batch["labels"]] if "labels" in batch else []
-        for i, (_, larger) in enumerate(self.pyramid(batch[self.target])):
+        drawn, given = dict(real), self.latents(ops.shape(real["images"])[0])
+        told = [real["labels"]] if "labels" in real else []
+        for i, (_, larger) in enumerate(self.pyramid(real["images"])):
             level = self.generator.get_layer(f"level{i}")
             if larger is None:
                 image = level([given["latents"], *told] if told else given["latents"], training=training)
             else:
                 image = larger + level([given[f"noise{i}"], larger, *told], training=training)
             drawn[f"level{i}"] = ops.cast(image, "float32")
-        drawn[self.target] = drawn[f"level{len(self.sizes) - 1}"]
-        return drawn
+        return drawn | {"images": drawn[f"level{len(self.sizes) - 1}"]}
 
     def judged(self, batch, images: list, training) -> list:
         """Logits of each level for its own image, beside the true coarse one."""
-        told = [batch["labels"]] if isinstance(batch, dict) and "labels" in batch else []
-        true = batch[self.target] if isinstance(batch, dict) else batch
-        found = []
-        for i, (image, (_, larger)) in enumerate(zip(images, self.pyramid(true))):
+        told, found = [batch["labels"]] if "labels" in batch else [], []
+        for i, (image, (_, larger)) in enumerate(zip(images, self.pyramid(batch["images"]))):
             given = [image, *([] if larger is None else [larger]), *told]
             level = self.discriminator.get_layer(f"level{i}")
             found.append(level(given if len(given) > 1 else given[0], training=training))
         return found
 
     def discriminator_loss(self, real, fake, training):
-        true = [image for image, _ in self.pyramid(self.images_of(real))]
-        drawn = [fake[f"level{i}"] for i in range(len(self.sizes))]
+        true = [image for image, _ in self.pyramid(real["images"])]
+        drawn = [fake[f"level{i}"] for i in range(len(true))]
         pairs = zip(self.judged(real, true, training), self.judged(real, drawn, training))
         return sum(losses.non_saturating_discriminator_loss(*pair) for pair in pairs)
 
     def generator_loss(self, real, fake, training):
-        drawn = [fake[f"level{i}"] for i in range(len(self.sizes))]
-        return sum(losses.non_saturating_generator_loss(logits) for logits in self.judged(real, drawn, training))
+        logits = self.judged(real, [fake[f"level{i}"] for i in range(len(self.sizes))], training)
+        return sum(map(losses.non_saturating_generator_loss, logits))
