@@ -48,6 +48,14 @@ def build(guide, name):
         "Illustrator": lambda: guide["Illustrator"](["a", "red", "blue", "heart", "cat", "tree"], seed=0),
         "Lazy": lambda: guide["Lazy"](every=2, image_shape=(16, 16, 1), latent_dim=4, width=4, seed=0),
         "WithEncoder": lambda: guide["WithEncoder"](image_shape=(16, 16, 1), latent_dim=4, width=4, seed=0),
+        "packed": lambda: ganzoo.LSGAN(
+            (16, 16, 1),
+            latent_dim=4,
+            width=4,
+            seed=0,
+            discriminator=guide["packing"],
+            augment=ganzoo.layers.DiffAugment(["translation"], seed=0),
+        ),
     }[name]()
 
 
@@ -58,6 +66,7 @@ DATA = {
     "Illustrator": ((COLOUR, SENTENCES), {"captions": ["a red cat", "a blue heart"], "calm": 0.5}),
     "Lazy": ((GREY,), {}),
     "WithEncoder": ((GREY,), {}),
+    "packed": ((GREY,), {}),
 }
 
 
