@@ -252,7 +252,7 @@ def test_what_cannot_be_augmented_is_told():
         small(augment="diffaugment")
     with pytest.raises(ValueError, match="The images of a Pix2Pix belong to `source`"):
         ganzoo.Pix2Pix(**ganzoo.Pix2Pix.tiny, augment=layers.DiffAugment())
-    with pytest.raises(ValueError, match="levels of a LAPGAN"):
+    with pytest.raises(ValueError, match="A LAPGAN judges its images in a way"):
         ganzoo.LAPGAN(**ganzoo.LAPGAN.tiny, augment=layers.DiffAugment())
     with pytest.raises(ValueError, match="`policies` are some of color, translation, cutout"):
         layers.DiffAugment("color")

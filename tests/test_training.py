@@ -279,6 +279,41 @@ def test_a_record_that_cannot_be_read_names_the_fix(zoo, tmp_path, content):
         ganzoo.train("dcgan-toy", folder, verbose=0)
 
 
+def test_few_images_of_ones_own_are_augmented_unless_one_says_otherwise(zoo, tmp_path, capsys):
+    images = toy_images(32)
+    model = ganzoo.train("dcgan-toy", tmp_path / "few", data=images, epochs=1)
+    assert type(model.augment).__name__ == "DiffAugment" and "Few images" in capsys.readouterr().out
+    record = json.loads((tmp_path / "few" / "training.json").read_text())
+    assert record["settings"]["training"]["augment"]["class_name"] == "DiffAugment"
+    plain = ganzoo.train("dcgan-toy", tmp_path / "plain", data=images, epochs=1, augment=False)
+    assert plain.augment is None and "Few images" not in capsys.readouterr().out
+    many = ganzoo.train("dcgan-toy", tmp_path / "many", data=toy_images(2000), epochs=1, batch_size=500, verbose=0)
+    assert many.augment is None
+    with pytest.raises(ValueError, match=r"other settings: training.augment was .*DiffAugment"):
+        ganzoo.train("dcgan-toy", tmp_path / "few", data=images, epochs=1, augment=False, verbose=0)
+
+
+def test_a_recipe_says_how_images_are_augmented_and_what_is_frozen(zoo, finished, tmp_path):
+    folder, before = finished
+    ours = tmp_path / "ours.yaml"
+    more = "  augment: {class: AdaptiveAugment, arguments: {ramp: 500, target: .3}}\n"
+    ours.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1) + more)
+    model = ganzoo.train(ours, tmp_path / "run", verbose=0)
+    assert model.augment.ramp == 500 and float(keras.ops.convert_to_numpy(model.augment.r)) != 0
+    ours.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1) + "begin_with: dcgan-toy\nfreeze: 1\n")
+    model = ganzoo.train(ours, tmp_path / "frozen", verbose=0)
+    earlier = keras.saving.load_model(tmp_path / "frozen" / "phases" / "dcgan-toy" / "model.keras")
+    kept, moved = (
+        [keras.ops.convert_to_numpy(each.discriminator.layers[index].kernel) for each in (earlier, model)]
+        for index in (1, 3)
+    )
+    np.testing.assert_array_equal(*kept)
+    assert not np.array_equal(*moved)
+    ours.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1) + "freeze: 9\n")
+    with pytest.raises(ValueError, match=r"The discriminator has 3 layers of weights: freeze fewer"):
+        ganzoo.train(ours, tmp_path / "all", verbose=0)
+
+
 def test_a_lost_record_costs_nothing_while_the_backup_is_there(finished, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     monkeypatch.setattr(training, "_finish", lambda *arguments: None)  # so that the backup stays

@@ -84,7 +84,7 @@ def test_a_preset_of_classes_is_trained_published_and_drawn_from(zoo, tmp_path):
     done = runner.invoke(cli.app, ["generate", "cgan-toy", "--seed", "0", "-o", str(sheet), "--overwrite"])
     assert done.exit_code == 0 and "64 images, seed 0, labels 0 to 2" in done.output, done.output
     for wrong, message in (
-        ("labels=3", "must lie in 0 to 2"),
+        ("labels=3", "A class is a number from 0 to 2"),
         ("label=1", "Did you mean 'labels'"),
         ("3", "NAME=VALUE"),
     ):

@@ -261,6 +261,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
     sample_every: Annotated[int, typer.Option(min=1, help="Epochs from one sample sheet to the next.")] = 1,
+    augment: Annotated[
+        bool, typer.Option("--augment/--no-augment", help="Augment your own images where they are few.")
+    ] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start afresh, replacing the training in the output folder.")
     ] = False,
@@ -278,7 +281,8 @@ def train(
 
         train_(
             preset, output, data=data, data_dir=data_dir, image_shape=shape, reading=reading or None,
-            epochs=epochs, batch_size=batch_size, seed=seed, sample_every=sample_every, resume=not overwrite,
+            epochs=epochs, batch_size=batch_size, seed=seed, sample_every=sample_every,
+            augment=augment, resume=not overwrite,
         )  # fmt: skip
     except KeyboardInterrupt:
         typer.echo("\nganzoo: stopped. To resume, run the same command again.", err=True)

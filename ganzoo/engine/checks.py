@@ -53,6 +53,10 @@ def check_augment(model, augment) -> None:
             "`augment` is one of ganzoo.layers: DiffAugment(), AdaptiveAugment(), Consistency(). "
             f"Received: augment={augment!r}"
         )
+    if not model.augmentable:
+        raise ValueError(
+            f"A {type(model).__name__} judges its images in a way that `augment` would spoil: leave it out."
+        )
     if others := [name for name in model.conditions() if isinstance(model.data[name], Images)]:
         raise ValueError(
             f"The images of a {type(model).__name__} belong to `{others[0]}`, and would not when they are moved alone: "

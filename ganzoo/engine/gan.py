@@ -35,6 +35,7 @@ class GAN(BaseGAN):
     """
 
     discriminator_steps = 1
+    augmentable = True  # whether `augment` may change what the discriminator sees
 
     def __init__(self, generator, discriminator, *, augment=None, **kwargs):
         super().__init__(generator, discriminator, **kwargs)

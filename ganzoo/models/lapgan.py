@@ -44,12 +44,14 @@ class LAPGAN(GAN):
 
     Reference:
         Denton et al. 2015, arXiv:1506.05751, section 3, eq. 5, appendix (networks).
+
     Differs from the paper:
         the levels learn side by side, which is the same, for they share no weight; Adam instead of SGD; spectral
         normalisation in the discriminators instead of dropout.
     """
 
     shaped_by = {"images": "image_shape", "labels": "num_classes"}
+    augmentable = False  # the levels would move against one another
     tiny = {"image_shape": (16, 16, 1), "levels": 3, "latent_dim": 4, "width": 4}
 
     def __init__(
@@ -64,8 +66,6 @@ class LAPGAN(GAN):
         discriminator=None,
         **kwargs,
     ):
-        if kwargs.get("augment"):
-            raise ValueError("The levels of a LAPGAN are judged apart from one another: leave `augment` out.")
         shape = as_image_shape(image_shape)
         self.sizes = sizes_of(shape, levels)
         data = {"images": Images(shape), **({"labels": Labels(num_classes)} if num_classes else {})}

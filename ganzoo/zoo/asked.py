@@ -15,10 +15,11 @@ from ganzoo.engine.parts import Images, vocabulary_of
 from ganzoo.models import get_model
 from ganzoo.zoo import presets
 from ganzoo.zoo.reading import derived_of, few_labels, folder_of, layout_of, read_parts, shape_of
-from ganzoo.zoo.recipes import MAX_EPOCHS, Recipe
+from ganzoo.zoo.recipes import MAX_EPOCHS, Augment, Recipe
 
-__all__ = ["check_data", "effective", "look_at", "of_shapes", "parts_of", "wanted_of"]
+__all__ = ["augmented", "check_data", "effective", "look_at", "of_shapes", "parts_of", "wanted_of"]
 
+FEW = 2000  # images that a discriminator learns by heart soon
 QUICKLY = 500  # images whose pixels are looked at before a training
 
 
@@ -101,6 +102,17 @@ def of_shapes(recipe: Recipe, parts: Mapping[str, np.ndarray], given: bool) -> R
                     stacklevel=4,
                 )
     return recipe.model_copy(update={"arguments": arguments})
+
+
+def augmented(recipe: Recipe, parts: Mapping[str, np.ndarray]) -> Recipe:
+    """The recipe with an augmentation, where images are few, alone, and the recipe says nothing of it."""
+    images = [part for part in parts.values() if part.ndim == 4]
+    if recipe.training.augment is not None or len(images) != 1 or len(images[0]) >= FEW:
+        return recipe
+    if not get_model(recipe.model).augmentable:
+        return recipe
+    chosen = Augment.model_validate({"class": "DiffAugment"})
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update={"augment": chosen})})
 
 
 def effective(recipe: Recipe, epochs: int | None, batch_size: int | None, seed: int | None) -> Recipe:

@@ -99,6 +99,13 @@ class Schedule(_Strict):
     hold: Fraction
 
 
+class Augment(_Strict):
+    """Through what the discriminator sees images in training: a class of `ganzoo.layers` and its arguments."""
+
+    class_name: Literal["DiffAugment", "AdaptiveAugment", "Consistency"] = pydantic.Field(alias="class")
+    arguments: dict[str, Any] = {}
+
+
 class Training(_Strict):
     """How a preset is trained. The model's own `compile()` defaults apply where nothing is said."""
 
@@ -108,6 +115,7 @@ class Training(_Strict):
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     optimizer: dict[str, Optimizer] = {}
     schedule: Schedule | None = None
+    augment: Augment | None = None
 
 
 def _listed(value: Any) -> Any:
@@ -128,6 +136,7 @@ class Recipe(_Strict):
         begin_with: A preset, or several, whose networks the training begins with: those that fit, by their names, of
             the last that has them. One without published weights is trained first, in a folder of its own below this
             training's.
+        freeze: How many of the discriminator's first layers of weights stay as `begin_with` has them.
         licence: The licence of the trained weights.
     """
 
@@ -139,6 +148,7 @@ class Recipe(_Strict):
     dataset: Dataset
     training: Training
     begin_with: Annotated[list[str], pydantic.BeforeValidator(_listed)] = []
+    freeze: pydantic.NonNegativeInt = 0
     licence: str = "Apache-2.0"
 
 

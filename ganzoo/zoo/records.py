@@ -89,7 +89,7 @@ def clear(folder: Path) -> None:
 
 def settings(recipe: Recipe) -> dict[str, Any]:
     """Returns what of a recipe decides the outcome of a training."""
-    decisive = {"model", "arguments", "training", "begin_with"}
+    decisive = {"model", "arguments", "training", "begin_with", "freeze"}
     return recipe.model_dump(mode="json", include=decisive, exclude_none=True)
 
 
@@ -105,7 +105,7 @@ def normal(settings: Mapping[str, Any]) -> dict[str, Any]:
     training = {key: value for key, value in settings.get("training", {}).items() if value is not None}
     chosen = training.get("optimizer") or {}
     training["optimizer"] = {player: written_out(optimizer) for player, optimizer in chosen.items()}
-    return {**{key: value for key, value in settings.items() if value not in (None, [])}, "training": training}
+    return {**{key: value for key, value in settings.items() if value not in (None, [], 0)}, "training": training}
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

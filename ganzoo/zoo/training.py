@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ganzoo import metrics, plot
+from ganzoo import layers, metrics, plot
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
 from ganzoo.data.part_folders import class_folders
@@ -24,7 +24,7 @@ from ganzoo.engine.quiet import printable
 from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
 from ganzoo.zoo import presets, weights
-from ganzoo.zoo.asked import effective, look_at, of_shapes, parts_of, wanted_of
+from ganzoo.zoo.asked import augmented, effective, look_at, of_shapes, parts_of, wanted_of
 from ganzoo.zoo.reading import derived_of, folder_of, how_read
 from ganzoo.zoo.recipes import Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
@@ -71,6 +71,7 @@ def train(
     batch_size: int | None = None,
     seed: int | None = None,
     sample_every: int = 1,
+    augment: bool = True,
     resume: bool = True,
     verbose: int | str = "auto",
 ) -> GAN:
@@ -101,6 +102,8 @@ def train(
         batch_size: Instead of the recipe's: images of one discriminator step.
         seed: Instead of the recipe's. It fixes the initial weights, the latents and the order of the images.
         sample_every: Epochs from one sample sheet to the next.
+        augment: Fewer than 2000 images of a user's own are augmented (`ganzoo.layers.DiffAugment`) where the recipe
+            says nothing of it; `False` leaves them as they are.
         resume: `False` starts afresh, deleting the training that the folder holds.
         verbose: As in `keras.Model.fit`; 0 prints nothing.
 
@@ -133,6 +136,9 @@ def train(
     if told := how_read(wanted, source, recipe.dataset.split, made):
         _say(verbose, f"Data: {told}")
     recipe = of_shapes(recipe, parts, data is not None)
+    if data is not None and augment and (changed := augmented(recipe, parts)) is not recipe:
+        recipe = changed
+        _say(verbose, "Few images: the discriminator sees them through DiffAugment, so as not to learn them by heart.")
     images = parts[_target(parts)]
     extractor = _extractor(source, images)
     record = _record(preset, recipe, parts, _learned(recipe.dataset, data, made, reading, image_shape), extractor)
@@ -230,6 +236,19 @@ def compile_for(model: GAN, training: Training, num_steps: int) -> None:
     model.compile(optimizers)
 
 
+def freeze(network: keras.Model, number: int) -> None:
+    """Keeps the first so many layers of weights of a network as they are (Mo et al. 2020, arXiv:2002.10964).
+
+    Raises:
+        ValueError: The network has not more than that.
+    """
+    found = [layer for layer in network.layers if hasattr(getattr(layer, "layer", layer), "kernel")]
+    if number >= len(found):
+        raise ValueError(f"The {network.name} has {len(found)} layers of weights: freeze fewer. Received: {number}")
+    for layer in found[:number]:
+        layer.trainable = False
+
+
 def _optimizer(player: str, chosen: Optimizer) -> keras.optimizers.Optimizer:
     names = [name for name, kind in vars(keras.optimizers).items() if isinstance(kind, type) and name != "Optimizer"]
     where = f"training.optimizer.{player}"
@@ -249,7 +268,11 @@ def _compiled(recipe: Recipe, num_images: int, preset: str | Path) -> GAN:
     # TensorFlow beside the other backends.
     random.seed(training.seed)
     np.random.seed(training.seed)
-    model = presets.build(recipe, seed=training.seed, dtype=training.precision)
+    seen: dict[str, Any] = {}
+    if training.augment is not None:
+        seen["augment"] = getattr(layers, training.augment.class_name)(**training.augment.arguments)
+    model = presets.build(recipe, seed=training.seed, dtype=training.precision, **seen)
+    freeze(model.discriminator, recipe.freeze)
     for player in training.optimizer:
         if player not in model.players():
             near = suggestion(player, model.players())
