@@ -13,8 +13,8 @@ quality: the plain DCGAN, trained on MNIST and on Fashion-MNIST, and the zoo's p
 speed: training on each backend. Each contestant is a process of its own that is started once, compiled and warmed up.
 Then they take turns: only one computes at a time, and what slows the machine for a while slows all of them. ganzoo
 trains under `fit` on an array of uint8 images, timed within an epoch; the plain loops get float images that lie ready
-in order. DCGAN, CGAN and WGAN-GP draw images of 28x28, Pix2Pix of 128x128, all with a width of 64; jitter is left out
-on both sides. Ratios are taken between turns of the same round. Run it on a machine that does nothing else.
+in order. Pix2Pix draws images of 128x128, the others of 28x28, all with a width of 64; jitter is left out on both
+sides. Ratios are taken between turns of the same round. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pathlib import Path
 
 BACKENDS, PRECISIONS = ("tensorflow", "jax", "torch"), ("float32", "mixed_bfloat16")
 MIN_ALTERNATIONS, WARM_UPS = 7, 2
-IMAGES_PER_STEP = {"dcgan": 128, "cgan": 128, "wgan_gp": 5 * 64, "pix2pix": 1}
+IMAGES_PER_STEP = {"dcgan": 128, "cgan": 128, "wgan_gp": 5 * 64, "pix2pix": 1, "projection": 64, "biggan": 64}
 BASE, RIVAL = "plain float32", "plain autocast channels-last"
 PLAIN_FORMS = {  # arguments of the loops in plain_torch.py
     BASE: {},
@@ -86,9 +86,10 @@ def run_plain(model: str, steps: int, form: dict, batch_size: int | None = None)
 def plain_loop(model: str) -> type:
     """The class of the plain loop."""
     from plain_torch import LOOPS
+    from plain_torch_conditional import PlainBigGAN, PlainProjection
     from plain_torch_pix2pix import PlainPix2Pix
 
-    return {**LOOPS, "pix2pix": PlainPix2Pix}[model]
+    return {**LOOPS, "pix2pix": PlainPix2Pix, "projection": PlainProjection, "biggan": PlainBigGAN}[model]
 
 
 def run_ganzoo(model: str, steps: int, backend: str, precision: str, batch_size: int | None = None) -> None:
@@ -122,6 +123,10 @@ def build_ganzoo(model: str, precision: str = "float32", size: int = 128, width:
     settings["image_shape"] = (28, 28, 1)
     if model == "wgan_gp":
         return ganzoo.WGANGP(latent_dim=128, **settings), 64
+    if model == "projection":
+        return ganzoo.ProjectionGAN(num_classes=10, latent_dim=128, **settings), 64
+    if model == "biggan":
+        return ganzoo.BigGAN(num_classes=10, latent_dim=120, discriminator_steps=1, **settings), 64
     if model == "cgan":
         return ganzoo.CGAN(num_classes=10, latent_dim=100, **settings), 128
     return ganzoo.DCGAN(latent_dim=100, **settings), 128
@@ -175,7 +180,7 @@ def spread(values: list[float]) -> dict[str, float]:
 def line_up(args: argparse.Namespace) -> dict[str, dict]:
     """Who takes part: from name to the worker's task."""
     tasks = {name: {"form": form} for name, form in PLAIN_FORMS.items() if name == BASE or not args.quick}
-    if args.model == "wgan_gp":  # Algorithm 1 draws new latents
+    if args.model in ("wgan_gp", "projection", "biggan"):  # whose algorithms draw new latents
         tasks = {name: task for name, task in tasks.items() if "reuse" not in task["form"]}
     for backend in args.backends:
         for precision in args.precisions:

@@ -20,11 +20,13 @@ sys.path.insert(0, str(SCRIPTS))
 
 import benchmark  # noqa: E402
 import plain_torch  # noqa: E402
+from torch.nn.utils.parametrize import is_parametrized  # noqa: E402
 
-from ganzoo.layers import SwitchedDropout  # noqa: E402
+from ganzoo.layers import SpectralNormalization, SwitchedDropout  # noqa: E402
 
 FORMS = [(model, form) for model in ("dcgan", "cgan", "pix2pix") for form in benchmark.PLAIN_FORMS]
-FORMS += [("wgan_gp", form) for form in benchmark.PLAIN_FORMS if "reuse" not in form]
+NEW_LATENTS = ("wgan_gp", "projection", "biggan")
+FORMS += [(model, form) for model in NEW_LATENTS for form in benchmark.PLAIN_FORMS if "reuse" not in form]
 SIZES = {"pix2pix": {"size": 64}}  # fewer pixels than are measured
 
 
@@ -34,9 +36,11 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
 
 
-def as_torch(name: str, value: np.ndarray) -> torch.Tensor:
-    """A weight of ganzoo's DCGAN networks in the plain loop's layout."""
-    if "project/kernel" in name:  # dense and reshape: a transposed convolution of one pixel
+def as_torch(name: str, value: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+    """A weight of ganzoo's networks in the plain loop's layout."""
+    if value.ndim == 2 and like.ndim == 2:  # a dense layer, or a table of vectors
+        value = value if "embeddings" in name or "class_vector" in name else value.T
+    elif "project/kernel" in name:  # dense and reshape: a transposed convolution of one pixel
         value = value.reshape(len(value), 7, 7, -1).transpose(0, 3, 1, 2)
     elif "to_logit/kernel" in name:  # flattening and dense: a convolution of the whole map
         value = value.reshape(7, 7, -1, 1).transpose(3, 2, 0, 1)
@@ -58,6 +62,27 @@ def as_plain(name: str, value: np.ndarray) -> torch.Tensor:
     return value.permute(0, 3, 1, 2) if value.ndim == 4 and name != "latents" else value
 
 
+def in_order(plain: torch.nn.Module):
+    """Parameters as ganzoo has them: of a layer the kernel first, also where it is spectrally normalised."""
+    for module in plain.modules():
+        if is_parametrized(module):
+            yield module.parametrizations.weight.original
+        yield from (own for name, own in module.named_parameters(recurse=False) if name != "original")
+
+
+def settle_norms(network: keras.Model, plain: torch.nn.Module) -> None:
+    """Sets the vectors of all spectral normalisations to the singular vectors of the largest singular value."""
+    for layer in network.layers:
+        if isinstance(layer, SpectralNormalization):
+            matrix = ops.convert_to_numpy(layer._matrix(ops.convert_to_tensor(layer.layer.kernel)))
+            layer.u.assign(np.linalg.svd(matrix, full_matrices=False)[2][0])
+    for module in plain.modules():
+        if is_parametrized(module):
+            left, _, right = torch.linalg.svd(module.parametrizations.weight.original.flatten(1), full_matrices=False)
+            module.parametrizations.weight[0]._u.copy_(left[:, 0])
+            module.parametrizations.weight[0]._v.copy_(right[0])
+
+
 @pytest.mark.parametrize("model", benchmark.IMAGES_PER_STEP)
 def test_plain_loops_have_the_networks_of_ganzoo(model):
     """The same weights give the same results: at a width of 8 where the true one is of 40 million weights."""
@@ -72,9 +97,10 @@ def test_plain_loops_have_the_networks_of_ganzoo(model):
         SwitchedDropout.switch(network, False)
         inputs = inputs_of(model, network)
         with torch.no_grad():
-            for parameter, variable in zip(plain.parameters(), network.trainable_weights, strict=True):
+            for parameter, variable in zip(in_order(plain), network.trainable_weights, strict=True):
                 variable.assign(ops.convert_to_numpy(variable) + rng.normal(0, 0.02, variable.shape).astype("float32"))
-                parameter.copy_(as_torch(variable.path, ops.convert_to_numpy(variable)))
+                parameter.copy_(as_torch(variable.path, ops.convert_to_numpy(variable), parameter))
+            settle_norms(network, plain)
             expected = plain(*(as_plain(*item) for item in inputs.items())).cpu()
             x = inputs if len(inputs) > 1 else next(iter(inputs.values()))
             got = ops.convert_to_numpy(network(x, training=False))
@@ -132,7 +158,7 @@ def test_plain_pix2pix_has_the_losses_of_ganzoo(monkeypatch):
         weights = (p for p in getattr(gan, name).trainable_weights)
         with torch.no_grad():
             for parameter, variable in zip(getattr(loop, name).parameters(), weights, strict=True):
-                parameter.copy_(as_torch(variable.path, ops.convert_to_numpy(variable)))
+                parameter.copy_(as_torch(variable.path, ops.convert_to_numpy(variable), parameter))
         monkeypatch.setattr(getattr(loop, f"{name}_optimizer"), "step", lambda: None)  # both losses at the start
         getattr(loop, name).eval()
     monkeypatch.setattr(torch.Tensor, "backward", lambda loss: seen.append(loss.item()))

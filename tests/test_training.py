@@ -293,8 +293,7 @@ def test_few_images_of_ones_own_are_augmented_unless_one_says_otherwise(zoo, tmp
         ganzoo.train("dcgan-toy", tmp_path / "few", data=images, epochs=1, augment=False, verbose=0)
 
 
-def test_a_recipe_says_how_images_are_augmented_and_what_is_frozen(zoo, finished, tmp_path):
-    folder, before = finished
+def test_a_recipe_says_how_images_are_augmented_and_what_is_frozen(zoo, tmp_path):
     ours = tmp_path / "ours.yaml"
     more = "  augment: {class: AdaptiveAugment, arguments: {ramp: 500, target: .3}}\n"
     ours.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1) + more)
