@@ -196,6 +196,8 @@ def test_n11_real_and_generated_images_are_changed_in_both_players_steps():
 def test_it_combines_with_any_variant(variant, make):
     model = ganzoo.models.get_model(variant)
     options = {"ramp": 200} if make is layers.AdaptiveAugment else {}
+    if options and not model.divided_at_zero:
+        options |= {"target": None, "initial": 0.5}
     model = model(**{**model.tiny, "seed": 0, "augment": make(**options)})
     conditional = [np.arange(40) % 3] if "labels" in model.data else []
     history = model.fit(DATA[:40], *conditional, batch_size=8, verbose=0).history
@@ -247,7 +249,29 @@ def test_before_a_network_of_ones_own_it_acts_in_training_alone():
     assert not np.array_equal(array(network(x, training=True)), array(network(x, training=True)))
 
 
+@pytest.mark.parametrize("variant", ["lsgan", "wgan", "wgan_gp", "relativistic", "r3gan"])
+def test_a_sign_that_means_nothing_is_not_followed(variant):
+    model = ganzoo.models.get_model(variant)
+    with pytest.raises(
+        ValueError, match=r"their sign cannot be followed: .*AdaptiveAugment\(target=None, initial=0.2\)"
+    ):
+        model(**model.tiny, augment=layers.AdaptiveAugment())
+    fixed = model(**model.tiny, augment=layers.AdaptiveAugment(target=None, initial=0.2))
+    fixed.fit(DATA[:40], batch_size=8, verbose=0)
+    assert float(array(fixed.augment.p)) == pytest.approx(0.2)
+
+
+def test_a_training_does_not_resume_with_another_augmentation(tmp_path):
+    small(augment=layers.DiffAugment()).fit(DATA, batch_size=8, verbose=0, callbacks=[Backup(tmp_path / "backup", 1)])
+    with pytest.raises(ValueError, match="augment"):
+        small(augment=layers.DiffAugment(["color"])).fit(
+            DATA, batch_size=8, epochs=2, verbose=0, callbacks=[Backup(tmp_path / "backup", 1)]
+        )
+
+
 def test_what_cannot_be_augmented_is_told():
+    with pytest.raises(ValueError, match=r"images of one height and width. Received: a generator of \(2,\)"):
+        ganzoo.VanillaGAN((2,), augment=layers.DiffAugment())
     with pytest.raises(ValueError, match=r"`augment` is one of ganzoo.layers: DiffAugment\(\)"):
         small(augment="diffaugment")
     with pytest.raises(ValueError, match="The images of a Pix2Pix belong to `source`"):

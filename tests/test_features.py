@@ -72,6 +72,13 @@ def test_features_take_no_label():
         features.features(small(), images(size=8))
 
 
+def test_a_discriminator_of_several_images_at_once_has_no_features_of_one():
+    model = judged_by(ganzoo.layers.Pack(2), layers.Conv2D(3, 3, activation="relu"))
+    for ask in (features.features, features.excitations):
+        with pytest.raises(ValueError, match="several images at once"):
+            ask(model, images(4, 8))
+
+
 def test_a_twin_has_other_weights_of_the_same_kind():
     model = small()
     one, again, other = (features.twin(model.discriminator, seed) for seed in (0, 0, 1))

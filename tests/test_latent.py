@@ -82,6 +82,12 @@ def test_all_classes_in_a_row():
     assert latent.traverse(model, "latents", 2, [0.0], rows=3, labels=[0, 1, 2]).shape == (3, 16, 16, 1)
 
 
+def test_other_codes_may_be_one_for_each_row():
+    model = small_infogan()
+    images = latent.traverse(model, "latents", index=1, rows=3, codes=np.zeros((3, 2)), category=np.eye(4)[:3])
+    assert images.shape == (33, 16, 16, 1)
+
+
 def test_codes_that_cannot_change_are_told():
     with pytest.raises(ValueError, match="These can change: latents, labels"):
         latent.traverse(small_cgan(), "codes", labels=0)
@@ -197,6 +203,20 @@ def test_ganspace_finds_the_axes_of_a_linear_layer():
     np.testing.assert_allclose(found.shares, np.array([20, 10, 2]) / 32, atol=0.03)
     fewer = latent.ganspace(Linear(kernel, None), 3, num_samples=50)  # by the other square matrix
     np.testing.assert_allclose(np.abs(np.sum(fewer.vectors * found.vectors, axis=1)), 1, atol=0.1)
+
+
+def test_ganspace_holds_what_does_not_move():
+    """Components that are another code's are no directions of the latents."""
+    model = small_infogan()
+    held = {"category": np.eye(4)[1], "codes": np.zeros(2)}
+    one, same = latent.ganspace(model, 2, num_samples=30, **held), latent.ganspace(model, 2, num_samples=30, **held)
+    np.testing.assert_array_equal(one.vectors, same.vectors)
+    other = latent.ganspace(model, 2, num_samples=30, category=np.eye(4)[2], codes=np.zeros(2))
+    assert not np.array_equal(one.vectors, other.vectors), "directions of a class are its own"
+    network = model.generator_ema.get_layer("dense").kernel
+    network.assign(np.concatenate([np.zeros((6, 8)), ops.convert_to_numpy(network)[6:]]))
+    with pytest.raises(ValueError, match="does not depend on `latents`"):
+        latent.ganspace(model, 1, num_samples=20)
 
 
 def test_ganspace_of_a_layer_by_its_name():
@@ -316,6 +336,7 @@ def test_every_verb_writes_a_sheet(command, saved, tmp_path, monkeypatch):
     [
         ("arithmetic {}/cgan.keras 0,x", "A sum is written"),
         ("arithmetic {}/cgan.keras 0,64", "say -n 65"),
+        ("arithmetic {}/cgan.keras 0,1", "are of one labels: say it, labels=3"),
         ("directions {}/cgan.keras --method pca", "The methods are sefa and ganspace"),
         ("traverse {}/infogan.keras codes:x", "A code is written NAME:NUMBER"),
         ("interpolate {}/cgan.keras --path round", "A path is spherical or linear"),

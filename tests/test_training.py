@@ -308,9 +308,25 @@ def test_a_recipe_says_how_images_are_augmented_and_what_is_frozen(zoo, tmp_path
     )
     np.testing.assert_array_equal(*kept)
     assert not np.array_equal(*moved)
-    ours.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1) + "freeze: 9\n")
+    ours.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1) + "begin_with: dcgan-toy\nfreeze: 9\n")
     with pytest.raises(ValueError, match=r"The discriminator has 3 layers of weights: freeze fewer"):
         ganzoo.train(ours, tmp_path / "all", verbose=0)
+    ours.write_text(RECIPE.format(data=zoo / "toy.npz", epochs=1) + "freeze: 1\n")
+    with pytest.raises(ValueError, match="freeze: name the preset whose layers are to stay"):
+        ganzoo.train(ours, tmp_path / "none", verbose=0)
+    other = RECIPE.replace("width: 4", "width: 4, discriminator_width: 6").format(data=zoo / "toy.npz", epochs=1)
+    ours.write_text(other + "begin_with: dcgan-toy\nfreeze: 1\n")
+    with pytest.raises(ValueError, match=r"freeze: the discriminator of dcgan-toy does not fit"):
+        ganzoo.train(ours, tmp_path / "wider", verbose=0)
+
+
+def test_a_recipe_of_levels_trains(zoo, tmp_path):
+    ours = tmp_path / "levels.yaml"
+    arguments = "arguments: {image_shape: [16, 16, 1], levels: 2, latent_dim: 4, width: 4}"
+    recipe = RECIPE.format(data=zoo / "toy.npz", epochs=1).replace("model: dcgan", "model: lapgan")
+    ours.write_text("\n".join(arguments if line.startswith("arguments") else line for line in recipe.splitlines()))
+    model = ganzoo.train(ours, tmp_path / "run", data=toy_images(24), verbose=0)
+    assert model.augment is None, "which LAPGAN does not take, however few the images"
 
 
 def test_a_lost_record_costs_nothing_while_the_backup_is_there(finished, tmp_path, monkeypatch):

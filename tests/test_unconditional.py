@@ -186,6 +186,9 @@ def test_l08_a_lazy_penalty_is_taken_every_so_many_steps_and_as_much_stronger():
     assert loss(model) == pytest.approx(bare, rel=1e-6)
     model.optimizer.iterations.assign(8)
     assert loss(model) > bare
+    model.optimizer.iterations.assign(1)
+    shown = [number(gan.discriminator_loss(real, fake, training=False)) for gan in (model, each)]
+    assert shown[0] == pytest.approx(shown[1], rel=1e-5), "in evaluate it is whole, whatever the step"
 
 
 def test_r3gans_gamma_falls_along_a_cosine_and_is_no_number_of_the_trace():
@@ -334,6 +337,13 @@ def test_l10_wgan_takes_five_critic_steps_on_new_images():
     model.fit(np.zeros((80, 16, 16, 1), "uint8"), batch_size=8, verbose=0)
     counts = {player: int(array(model.optimizer[player].iterations)) for player in model.players()}
     assert counts == {"discriminator": 10, "generator": 2}
+
+
+@pytest.mark.parametrize("name", ["r1", "dragan"])
+def test_penalised_discriminators_are_spectrally_normalised_where_asked(name):
+    model = tiny(name, spectral_norm=True)
+    assert any(isinstance(layer, layers.SpectralNormalization) for layer in model.discriminator.layers)
+    assert model.get_config()["spectral_norm"] is True
 
 
 def test_every_layer_of_sngans_discriminator_is_normalised():

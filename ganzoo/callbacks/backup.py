@@ -164,6 +164,9 @@ def _hyperparameters(model) -> dict:
     networks = {player: [architecture(network) for network in each] for player, each in model.players().items()}
     own["data"] = {name: {"part": type(part).__name__, **part.get_config()} for name, part in model.data.items()}
     own |= {"optimizer": model.optimizer_settings, "networks": networks}
+    if (augment := getattr(model, "augment", None)) is not None:
+        settings = {key: value for key, value in augment.get_config().items() if key not in ("name", "seed", "dtype")}
+        own["augment"] = {"class": type(augment).__name__, **settings}
     given = {name: architecture(x) if isinstance(x, keras.Model) else x for name, x in model.arguments.items()}
     return {"model": type(model).__name__, **given, **own}
 

@@ -50,7 +50,11 @@ def features(
         drawn = features_.filters(model)
     except ValueError:  # a perceptron
         drawn = None
-    found = features_.excitations(model, images[:2000]) if drawn is not None else None
+    found = (
+        features_.excitations(model, images[np.random.default_rng(0).permutation(len(images))[:2000]])
+        if drawn is not None
+        else None
+    )
     output.mkdir(parents=True, exist_ok=True)
     if drawn is not None and found is not None:
         plot.save_png(output / "filters.png", drawn, scale=8)
@@ -60,9 +64,10 @@ def features(
     if "labels" not in train or "images" not in test:
         typer.echo("The data have no classes: there is nothing to tell apart.")
         return
+    rows = np.random.default_rng(0).permutation(len(images))[:number]
     with support.working("Fitting linear classifiers"):
         accuracies = features_.compare(
-            model, images[:number], train["labels"][:number], test["images"], test["labels"], range(seeds)
+            model, images[rows], train["labels"][rows], test["images"], test["labels"], range(seeds)
         )
     typer.echo(f"Test accuracy of a linear classifier of {min(number, len(images))} training images, {seeds} seeds:")
     for name, values in accuracies.items():

@@ -38,7 +38,7 @@ def interpolate(
     paths: Annotated[int, typer.Option(min=1, help="Rows.")] = 8,
     steps: Annotated[int, typer.Option(min=2, help="Images in a row.")] = 10,
     path: Annotated[
-        str | None, typer.Option(help="spherical or linear. Default: spherical where the latents are Gaussian.")
+        str | None, typer.Option(help="spherical or linear. Default: spherical of plain Gaussian latents, else linear.")
     ] = None,
     seed: Seed = 0,
     output: Sheet = None,
@@ -93,7 +93,12 @@ def arithmetic(
 ) -> None:
     """Add and subtract what images have in common: the first row is each group's mean, the second the sum."""
     groups = _groups(expression, number)
+    texts = support.split(inputs or [])
     model, given, output = _open(preset, inputs, output, "sum", overwrite)
+    if missing := [name for name in model.conditions() if name not in texts]:
+        raise ValueError(
+            f"The images of the sum are of one {missing[0]}: say it, {missing[0]}=3, here and to `ganzoo generate`."
+        )
     import numpy as np
 
     from ganzoo import latent
@@ -161,7 +166,7 @@ def directions(
     model, given, output = _open(preset, inputs, output, method, overwrite)
     from ganzoo import latent
 
-    found = getattr(latent, method)(model, number)
+    found = getattr(latent, method)(model, number, **given)
     _write(output, latent.walk(model, found.vectors, reach, steps, seed, **given), steps, scale)
     for row, share in enumerate(found.shares):
         typer.echo(f"row {row}: {share:.1%} of all change")

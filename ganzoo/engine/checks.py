@@ -57,6 +57,15 @@ def check_augment(model, augment) -> None:
         raise ValueError(
             f"A {type(model).__name__} judges its images in a way that `augment` would spoil: leave it out."
         )
+    if len(model.image_shape) != 3 or None in model.image_shape:
+        raise ValueError(
+            f"`augment` changes images of one height and width. Received: a generator of {model.image_shape}"
+        )
+    if getattr(augment, "follows", False) and not model.divided_at_zero:
+        raise ValueError(
+            f"0 does not divide the scores of a {type(model).__name__}, so that their sign cannot be followed: give a "
+            f"fixed probability, {type(augment).__name__}(target=None, initial=0.2)."
+        )
     if others := [name for name in model.conditions() if isinstance(model.data[name], Images)]:
         raise ValueError(
             f"The images of a {type(model).__name__} belong to `{others[0]}`, and would not when they are moved alone: "

@@ -36,6 +36,7 @@ class GAN(BaseGAN):
 
     discriminator_steps = 1
     augmentable = True  # whether `augment` may change what the discriminator sees
+    divided_at_zero = True  # whether the loss makes scores of real images positive, and of generated ones negative
 
     def __init__(self, generator, discriminator, *, augment=None, **kwargs):
         super().__init__(generator, discriminator, **kwargs)

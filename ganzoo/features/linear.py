@@ -81,7 +81,7 @@ def linear_accuracy(train: Any, labels: Any, test: Any, test_labels: Any, seed: 
 
 
 def _products(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centred X^T X and X^T Y, in float64, block by block."""
+    """Centred X^T X and X^T Y, blocks of float32 summed in float64."""
     centre, aim = x.mean(axis=0, dtype="float64"), y.mean(axis=0, dtype="float64")
     gram, product = np.zeros((x.shape[1],) * 2), np.zeros((x.shape[1], y.shape[1]))
     for begin in range(0, len(x), BLOCK):

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from ganzoo.engine import backend
-from ganzoo.features.reading import feature_tensors, is_nonlinear
+from ganzoo.features.reading import check_rows, feature_tensors, is_nonlinear
 
 __all__ = ["Excitations", "excitations", "filters"]
 
@@ -86,6 +86,7 @@ def excitations(model: Any, images: Any, num_features: int = 6, num_images: int 
         raise ValueError(f"The discriminator has no feature maps. Received: {model.discriminator.name!r}")
     reader = keras.Model(source, maps[-1])
     strongest = np.concatenate([_strongest(reader, batch) for batch in _batches(model, images)])
+    check_rows([strongest], len(images))
     chosen = np.argsort(-strongest.max(axis=0), kind="stable")[:num_features]
     best = np.argsort(-strongest[:, chosen], axis=0, kind="stable")[:num_images]
     causes = []

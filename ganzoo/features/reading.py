@@ -21,7 +21,8 @@ def features(model: Any, images: Any, batch_size: int = 256, network: keras.Mode
     """What every hidden layer of the discriminator says of images, as one vector each.
 
     Feature maps are reduced to at most 4x4 by the maximum of each cell, flattened and joined. Layers that are told more
-    than the image are left out.
+    than the image are left out. (Layers that look at the whole batch, as `MinibatchStdDev`, make it depend on
+    `batch_size`.)
 
     Args:
         model: A `ganzoo.GAN`.
@@ -51,8 +52,15 @@ def features(model: Any, images: Any, batch_size: int = 256, network: keras.Mode
         with backend.no_gradient():
             made = keras.tree.flatten(reader(batch, training=False))
         maps = [ops.convert_to_numpy(ops.cast(each, "float32")) for each in made]
+        check_rows(maps, len(batch))
         found.append(np.concatenate([_gridded(each).reshape(len(batch), -1) for each in maps], axis=1))
     return np.concatenate(found)
+
+
+def check_rows(maps: list[np.ndarray], count: int) -> None:
+    """Refuses features of several images at once."""
+    if any(len(each) != count for each in maps):
+        raise ValueError("The discriminator judges several images at once (Pack), and has no features of one.")
 
 
 def twin(network: keras.Model, seed: int = 0) -> keras.Model:

@@ -25,7 +25,7 @@ class Directions(NamedTuple):
     shares: np.ndarray
 
 
-def sefa(model: Any, n: int | None = None, name: str | None = None) -> Directions:
+def sefa(model: Any, n: int | None = None, name: str | None = None, **inputs: Any) -> Directions:
     """Directions that change most what the first layers make of the latents; nothing is drawn, and nothing trained.
 
     ``A^T A n_i = lambda_i n_i`` (eq. 8), A the weights that the latents are first multiplied by; of several layers that
@@ -35,6 +35,7 @@ def sefa(model: Any, n: int | None = None, name: str | None = None) -> Direction
         model: A `ganzoo.GAN` that draws from latents.
         n: How many directions, those of the greatest eigenvalues; by default eight, or all where there are fewer.
         name: Which latents, where a model has several; by default those called "latents", or the first.
+        **inputs: What else the generator is told, one for all; of what is not given an example is taken.
 
     Returns:
         `Directions`; the shares are eigenvalues over their sum.
@@ -49,7 +50,7 @@ def sefa(model: Any, n: int | None = None, name: str | None = None) -> Direction
         >>> found = ganzoo.latent.sefa(ganzoo.load("dcgan-mnist"))                          # doctest: +SKIP
         >>> images = ganzoo.latent.walk(ganzoo.load("dcgan-mnist"), found.vectors)          # doctest: +SKIP
     """
-    generator, inputs, name = _one_example(model, name)
+    generator, inputs, name = _one_example(model, name, inputs)
     dim = inputs[name].shape[-1]
     n = _number(n, dim)
     first, _ = _first_layers(model, generator, name)
@@ -68,6 +69,7 @@ def ganspace(
     layer: str | None = None,
     num_samples: int = 2000,
     seed: int = 0,
+    **inputs: Any,
 ) -> Directions:
     """Directions along the principal components of what a layer computes.
 
@@ -80,6 +82,7 @@ def ganspace(
             of weights, where there is none).
         num_samples: Latents that are drawn.
         seed: Of these.
+        **inputs: What else the generator is told, one for all. All but the latents stays the same.
 
     Returns:
         `Directions`; the shares are explained variances.
@@ -93,11 +96,11 @@ def ganspace(
     Example:
         >>> found = ganzoo.latent.ganspace(ganzoo.load("dcgan-mnist"), n=4)                 # doctest: +SKIP
     """
-    generator, inputs, name = _one_example(model, name)
+    generator, inputs, name = _one_example(model, name, inputs)
     n = _number(n, inputs[name].shape[-1])
     if num_samples <= n:
         raise ValueError(f"More samples than directions are needed. Received: {num_samples=}, {n=}")
-    held = {key: values for key, values in inputs.items() if key in model.data}
+    held = {key: values for key, values in inputs.items() if key != name}
     drawn = model.inputs_for(num_samples, seed, **held)
     tensor = _feature(model, generator, name, layer)
     features = _evaluate(model, keras.Model(generator.inputs, tensor), drawn).reshape(num_samples, -1)
@@ -152,11 +155,11 @@ def walk(
 # --- The layers that take latents
 
 
-def _one_example(model: Any, name: str | None) -> tuple[keras.Model, dict[str, np.ndarray], str]:
+def _one_example(model: Any, name: str | None, given: dict) -> tuple[keras.Model, dict[str, np.ndarray], str]:
     """The averaged generator, inputs for one image with examples for what it must be told, and the latents' name."""
     generator = model.generators()[0]
     conditions = {part: model.data[part].examples(1) for part in model.conditions(generator)}
-    inputs, name = drawn_with(model, 1, 0, name, conditions)
+    inputs, name = drawn_with(model, 1, 0, name, {**conditions, **given})
     return model.average_of(generator), inputs, name
 
 

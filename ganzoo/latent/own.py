@@ -66,11 +66,15 @@ def drawn_with(model: Any, n: int, seed: int | None, name: str | None, inputs: M
 def range_of(model: Any, name: str, inputs: Mapping[str, Any], share: float = 0.99) -> tuple[np.ndarray, np.ndarray]:
     """Between which numbers that share of each latent lies, as the model draws them: two arrays (latent_dim,)."""
     given = {key: values for key, values in inputs.items() if key != name}
-    first = {key: values if key not in model.data else _first(model, key, values) for key, values in given.items()}
+    taken = {each.name: len(each.shape) for each in model._generator_of(given).inputs}
+    first = {key: _first(model, key, values, taken.get(key)) for key, values in given.items()}
     values = model.inputs_for(ENOUGH, 0, **first)[name]
     low, high = np.quantile(values, [(1 - share) / 2, (1 + share) / 2], axis=0)
     return low, high
 
 
-def _first(model: Any, name: str, values: Any) -> Any:
-    return values if model.data[name].is_single(values) else np.asarray(values)[:1]
+def _first(model: Any, name: str, values: Any, rank: int | None) -> Any:
+    """An input for one image."""
+    if name in model.data:
+        return values if model.data[name].is_single(values) else np.asarray(values)[:1]
+    return np.asarray(values)[:1] if rank is not None and np.ndim(values) == rank else values

@@ -51,9 +51,10 @@ def project(
 ) -> Projection:
     """Finds latents from which the averaged generator draws given images.
 
-    From the `starts` nearest of `num_drawn` drawn images Adam moves the latents towards a smaller distance; they stay
-    within the range of nearly all that the model draws from. The best of each image's starts is kept. How much nearer
-    it comes than the nearest drawn image says whether the image is among those that the generator can draw.
+    From the `starts` nearest of `num_drawn` drawn images Adam moves the latents towards a smaller distance; they
+    stay within the range of nearly all that the model draws from. Of each image's starts that of the smallest
+    distance is kept. How much nearer it comes than the nearest drawn image says whether the image is among those
+    that the generator can draw.
 
     Args:
         model: A `ganzoo.GAN` that draws from latents.
@@ -93,12 +94,12 @@ def project(
     chosen = np.stack([np.argsort(_errors(pool, each), kind="stable")[:starts] for each in to_uint8(given)])
     parts = {key: values[chosen.ravel()] for key, values in drawn.items()}
     targets = ops.repeat(model.data[model.target].to_device(ops.convert_to_tensor(given)), starts, axis=0)
-    parts[name] = _descend(model, parts, name, targets, distance or _square, steps, learning_rate, inputs)
+    parts[name], least = _descend(model, parts, name, targets, distance or _square, steps, learning_rate, inputs)
     found = model.generate(seed=seed, **parts).reshape(len(given), starts, *given.shape[1:])
     start_errors = np.stack([_errors(row, each) for row, each in zip(found, to_uint8(given))])
     nearest = pool[chosen[:, 0]]
     nearest_error = np.array([_errors(pool[[index]], each)[0] for index, each in zip(chosen[:, 0], to_uint8(given))])
-    best, rows = start_errors.argmin(axis=1), np.arange(len(given))
+    best, rows = least.reshape(len(given), starts).argmin(axis=1), np.arange(len(given))
     latents = parts[name].reshape(len(given), starts, -1)[rows, best]
     return Projection(latents, found[rows, best], start_errors[rows, best], start_errors, nearest, nearest_error)
 
@@ -113,8 +114,8 @@ def _square(drawn, given):
     return ops.mean(ops.square(drawn - given), axis=tuple(range(1, len(drawn.shape))))
 
 
-def _descend(model, parts, name, targets, distance, steps: int, learning_rate: float, inputs) -> np.ndarray:
-    """The latents after so many steps of Adam on the distance; of each start the nearest that it came."""
+def _descend(model, parts, name, targets, distance, steps: int, learning_rate: float, inputs):
+    """The latents nearest in so many steps of Adam on the distance, of each start, and their distances."""
     network = model.average_of(model._generator_of(inputs))
     names = input_names(network, "latents", model.data)
     held = {key: model._to_device(key, values) for key, values in parts.items()}
@@ -140,4 +141,4 @@ def _descend(model, parts, name, targets, distance, steps: int, learning_rate: f
         if step < steps:
             adam.apply([backend.input_gradient(error, current)], [latents])
             latents.assign(ops.clip(latents, low, high))
-    return best
+    return best, least

@@ -24,7 +24,9 @@ class AdaptiveAugment(Augmentation):
     of brightness, and of colour images hue and saturation.
 
     Args:
-        target: float, r_t to be kept.
+        target: float, r_t to be kept; None keeps p as it is. The sign means something where 0 divides the scores of
+            real and generated images; of relativistic, Wasserstein and least squares losses it does not, and models
+            of these take a fixed p: ``AdaptiveAugment(target=None, initial=0.2)``.
         ramp: int, images in which p goes from 0 to 1 if r_t stays on one side.
         initial: float, p at first.
         turns: bool, mirroring, turns by 90 degrees and rotation: not for what may be seen one way only in few images.
@@ -42,13 +44,13 @@ class AdaptiveAugment(Augmentation):
 
     Example:
 
-        >>> model = ganzoo.R3GAN(image_shape=(28, 28, 1), augment=ganzoo.layers.AdaptiveAugment())
+        >>> model = ganzoo.R1GAN(image_shape=(28, 28, 1), augment=ganzoo.layers.AdaptiveAugment())
         >>> model.fit(few_images, epochs=200)
     """
 
     def __init__(
         self,
-        target: float = 0.6,
+        target: float | None = 0.6,
         ramp: int = 500_000,
         initial: float = 0.0,
         turns: bool = True,
@@ -56,17 +58,24 @@ class AdaptiveAugment(Augmentation):
         **kwargs,
     ):
         super().__init__(seed, **kwargs)
-        if not 0 < target < 1 or not 0 <= initial <= 1 or ramp < 1:
+        if (target is not None and not 0 < target < 1) or not 0 <= initial <= 1 or ramp < 1:
             raise ValueError(
                 f"target lies in (0, 1), initial in [0, 1], ramp above 0. Received: {target=}, {initial=}, {ramp=}"
             )
-        self.target, self.ramp, self.initial, self.turns = float(target), int(ramp), float(initial), turns
+        self.target, self.ramp, self.initial, self.turns = target, int(ramp), float(initial), turns
         constant = keras.initializers.Constant(self.initial)
-        self.p = self.add_weight(shape=(), initializer=constant, trainable=False, name="p")
-        self.r = self.add_weight(shape=(), initializer="zeros", trainable=False, name="r")
+        self.p = self.add_weight(shape=(), initializer=constant, trainable=False, aggregation="mean", name="p")
+        self.r = self.add_weight(shape=(), initializer="zeros", trainable=False, aggregation="mean", name="r")
         self.built = True
 
+    @property
+    def follows(self) -> bool:
+        """Whether it follows the sign of the answers to real images."""
+        return self.target is not None
+
     def observe(self, logits):
+        if self.target is None:
+            return
         signs = ops.stop_gradient(ops.sign(ops.cast(logits, "float32")))
         r = self.r + (ops.mean(signs) - self.r) / 16.0
         step = ops.cast(ops.shape(logits)[0], "float32") / self.ramp

@@ -14,7 +14,7 @@ __all__ = ["Consistency"]
 class Consistency(Augmentation):
     """``lambda E[(D(x) - D(T(x)))^2]`` over real images is added to the discriminator's loss; T shifts and mirrors.
 
-    The images that the players' losses see stay as they are. A step has one more pass of the discriminator.
+    The images that the players' losses see stay as they are. A step has two more passes of the discriminator.
 
     Args:
         weight: float, lambda.

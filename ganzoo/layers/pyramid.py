@@ -120,7 +120,7 @@ def _products(x, rows: np.ndarray, columns: np.ndarray):
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class Clip(keras.layers.Layer):
-    """Values cut off below `low` and above `high`, but in training: there they keep their gradient.
+    """Values cut off below `low` and above `high`, but in training; their gradient passes as if they were not.
 
     Args:
         low, high: floats.
@@ -137,7 +137,9 @@ class Clip(keras.layers.Layer):
         self.low, self.high = float(low), float(high)
 
     def call(self, inputs, training=None):
-        return inputs if training else ops.clip(inputs, self.low, self.high)
+        if training:
+            return inputs
+        return inputs + ops.stop_gradient(ops.clip(inputs, self.low, self.high) - inputs)
 
     def compute_output_shape(self, input_shape):
         return input_shape

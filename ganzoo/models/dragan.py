@@ -23,8 +23,9 @@ class DRAGAN(DCGAN):
     at the real images, to which modes collapse, are smoothed away.
 
     Args:
-        image_shape, latent_dim, width, discriminator_width, final_size, generator, discriminator, **kwargs: those of
-            `ganzoo.DCGAN`; the discriminator has no BatchNorm, which would tie the gradients of a batch to one another.
+        image_shape, latent_dim, width, spectral_norm, discriminator_width, final_size, generator, discriminator,
+            **kwargs: those of `ganzoo.DCGAN`; the discriminator has no BatchNorm, which would tie the gradients of
+            a batch to one another.
         penalty_weight: float, lambda.
         noise_scale: float, the root of c in standard deviations of the batch's pixels.
 
@@ -50,6 +51,7 @@ class DRAGAN(DCGAN):
         width: int = 64,
         penalty_weight: float = 10.0,
         noise_scale: float = 0.5,
+        spectral_norm: bool = False,
         discriminator_width: int | None = None,
         final_size: int | None = None,
         generator=None,
@@ -57,12 +59,18 @@ class DRAGAN(DCGAN):
         **kwargs,
     ):
         own_width, shape = discriminator_width or width, as_image_shape(image_shape)
-        judge = discriminator or partial(dcgan_discriminator, shape, own_width, None, final_size)
+        judge = discriminator or partial(
+            dcgan_discriminator, shape, own_width, "spectral" if spectral_norm else None, final_size
+        )
         super().__init__(image_shape, latent_dim, width, generator=generator, discriminator=judge, **kwargs)
         self.penalty_weight, self.noise_scale = float(penalty_weight), float(noise_scale)
         self.arguments = {"image_shape": shape, "latent_dim": latent_dim, "width": width}
         self.arguments |= {"penalty_weight": penalty_weight, "noise_scale": noise_scale}
-        self.arguments |= {"discriminator_width": discriminator_width, "final_size": final_size}
+        self.arguments |= {
+            "discriminator_width": discriminator_width,
+            "final_size": final_size,
+            "spectral_norm": spectral_norm,
+        }
 
     def discriminator_loss(self, real, fake, training):
         x = self.images_of(real)

@@ -75,7 +75,7 @@ class LAPGAN(GAN):
             data=data,
             **kwargs,
         )
-        self.shrink, self.grow = Shrink(), Grow()
+        self.shrink, self.grow = Shrink(dtype="float32"), Grow(dtype="float32")
         self.arguments = {"image_shape": shape, "levels": levels, "latent_dim": latent_dim, "width": width}
         self.arguments |= {"num_classes": num_classes, "discriminator_width": discriminator_width}
 
@@ -87,9 +87,8 @@ class LAPGAN(GAN):
         """(image, its coarse version enlarged) of each level, the coarsest first, which has no coarser one."""
         found: list[tuple] = []
         for _ in self.sizes[1:]:
-            smaller = self.shrink(images)
-            found.insert(0, (images, self.grow(smaller)))
-            images = smaller
+            images, finer = self.shrink(images), images
+            found.insert(0, (finer, self.grow(images)))
         return [(images, None), *found]
 
     def fake(self, real, training):
@@ -97,12 +96,11 @@ class LAPGAN(GAN):
         drawn, given = dict(real), self.latents(ops.shape(real["images"])[0])
         told = [real["labels"]] if "labels" in real else []
         for i, (_, larger) in enumerate(self.pyramid(real["images"])):
+            noise = given["latents"] if larger is None else given[f"noise{i}"]
+            inputs = [noise, *([] if larger is None else [larger]), *told]
             level = self.generator.get_layer(f"level{i}")
-            if larger is None:
-                image = level([given["latents"], *told] if told else given["latents"], training=training)
-            else:
-                image = larger + level([given[f"noise{i}"], larger, *told], training=training)
-            drawn[f"level{i}"] = ops.cast(image, "float32")
+            image = level(inputs if len(inputs) > 1 else noise, training=training)
+            drawn[f"level{i}"] = ops.cast(image, "float32") + (0.0 if larger is None else larger)
         return drawn | {"images": drawn[f"level{len(self.sizes) - 1}"]}
 
     def judged(self, batch, images: list, training) -> list:
@@ -121,5 +119,6 @@ class LAPGAN(GAN):
         return sum(losses.non_saturating_discriminator_loss(*pair) for pair in pairs)
 
     def generator_loss(self, real, fake, training):
-        logits = self.judged(real, [fake[f"level{i}"] for i in range(len(self.sizes))], training)
+        coarser = [fake[f"level{i}"] for i in range(len(self.sizes) - 1)]
+        logits = self.judged(real, [*coarser, fake["images"]], training)
         return sum(map(losses.non_saturating_generator_loss, logits))

@@ -33,6 +33,8 @@ class LSGAN(DCGAN):
         the networks are DCGAN's; Adam 2e-4 with beta_1 .5, where the paper has 1e-3 on LSUN's scenes.
     """
 
+    divided_at_zero = False
+
     def discriminator_loss(self, real, fake, training):
         real_scores, fake_scores = self.discriminate(real, training), self.discriminate(fake, training)
         return losses.least_squares_discriminator_loss(real_scores, fake_scores)

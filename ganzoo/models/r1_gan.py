@@ -23,11 +23,11 @@ class R1GAN(DCGAN):
     it has no reason to push the generator away, so that training converges locally.
 
     Args:
-        image_shape, latent_dim, width, discriminator_width, final_size, generator, discriminator, **kwargs: those of
-            `ganzoo.DCGAN`; the discriminator has no normalisation.
+        image_shape, latent_dim, width, spectral_norm, discriminator_width, final_size, generator, discriminator,
+        **kwargs: those of `ganzoo.DCGAN`; the discriminator has no normalisation.
         gamma: float; scales with what a pixel's change means: 10 in the paper, less for small images.
         penalty_every: int, the penalty is computed in every so many steps only, so many times as strong ("lazy", Karras
-            et al. 2019, arXiv:1912.04958, appendix B).
+            et al. 2019, arXiv:1912.04958, appendix B); in `evaluate` always.
 
     Example:
 
@@ -50,6 +50,7 @@ class R1GAN(DCGAN):
         width: int = 64,
         gamma: float = 10.0,
         penalty_every: int = 1,
+        spectral_norm: bool = False,
         discriminator_width: int | None = None,
         final_size: int | None = None,
         generator=None,
@@ -58,12 +59,14 @@ class R1GAN(DCGAN):
     ):
         own_width, shape = discriminator_width or width, as_image_shape(image_shape)
         check_positive(penalty_every=penalty_every)
-        judge = discriminator or partial(dcgan_discriminator, shape, own_width, None, final_size)
+        judge = discriminator or partial(
+            dcgan_discriminator, shape, own_width, "spectral" if spectral_norm else None, final_size
+        )
         super().__init__(image_shape, latent_dim, width, generator=generator, discriminator=judge, **kwargs)
         self.gamma, self.penalty_every = float(gamma), int(penalty_every)
         self.arguments = {"image_shape": shape, "latent_dim": latent_dim, "width": width, "gamma": gamma}
         self.arguments |= {"penalty_every": penalty_every, "discriminator_width": discriminator_width}
-        self.arguments |= {"final_size": final_size}
+        self.arguments |= {"final_size": final_size, "spectral_norm": spectral_norm}
 
     def discriminator_loss(self, real, fake, training):
         def on(points):
@@ -72,10 +75,10 @@ class R1GAN(DCGAN):
         def r1():
             return self.gamma / 2 * losses.zero_centred_penalty(on, self.images_of(real))
 
-        return super().discriminator_loss(real, fake, training) + self.every(self.penalty_every, r1)
+        return super().discriminator_loss(real, fake, training) + self.every(self.penalty_every if training else 1, r1)
 
     def every(self, steps: int, penalty):
-        """A penalty in every so many steps only, so many times as strong; in `evaluate` always."""
+        """A penalty in every so many steps only, so many times as strong."""
         if steps == 1:
             return penalty()
         step = ops.convert_to_tensor(self.optimizer.iterations)

@@ -53,6 +53,7 @@ class R3GAN(GAN):
     """
 
     penalised = ("discriminator",)
+    divided_at_zero = False
 
     def __init__(
         self,

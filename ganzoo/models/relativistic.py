@@ -34,6 +34,8 @@ class RelativisticGAN(DCGAN):
         the networks are DCGAN's at the size of the images.
     """
 
+    divided_at_zero = False
+
     def discriminator_loss(self, real, fake, training):
         return losses.relativistic_average_loss(self.discriminate(real, training), self.discriminate(fake, training))
 

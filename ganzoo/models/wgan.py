@@ -40,6 +40,8 @@ class WGAN(DCGAN):
         the networks are DCGAN's at the size of the images; the generator's weights are also averaged.
     """
 
+    divided_at_zero = False
+
     def __init__(
         self,
         image_shape: tuple[int, ...] = (64, 64, 3),

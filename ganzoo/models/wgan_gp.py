@@ -49,6 +49,7 @@ class WGANGP(GAN):
     """
 
     penalised = ("discriminator",)
+    divided_at_zero = False
 
     def __init__(
         self,

@@ -80,6 +80,8 @@ class PresetInfo:
             ("training", f"{training.epochs} epochs, batches of {training.batch_size}, {training.precision}"),
             *((f"  {player}", _optimizer(chosen)) for player, chosen in training.optimizer.items()),
             *([("  rates", _rates(training.schedule))] if training.schedule else []),
+            *([("  augment", training.augment.class_name)] if training.augment else []),
+            *([("  frozen", f"{recipe.freeze} layers of the discriminator")] if recipe.freeze else []),
             *(("departure", text) for text in recipe.departures),
             *_weights_rows(self.card, recipe),
         ]

@@ -200,6 +200,8 @@ def _shown(model: GAN, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 def _check_phases(recipe: Recipe, *chain: str | Path) -> None:
     """Refuses a training that begins with what there is not, or with itself."""
+    if recipe.freeze and not recipe.begin_with:
+        raise ValueError("freeze: name the preset whose layers are to stay, begin_with.")
     for earlier in recipe.begin_with:
         if earlier in map(str, chain):
             raise ValueError(f"These trainings begin with one another: {' -> '.join(map(str, (*chain, earlier)))}.")
@@ -218,6 +220,8 @@ def _begin_with(recipe: Recipe, model: GAN, folder: Path, data_dir, verbose) -> 
             path = earlier / WEIGHTS
         loaded = weights.load_networks(model, path)
         _say(verbose, f"Begins with {', '.join(loaded)} of {preset}.")
+        if recipe.freeze and "discriminator" not in loaded:
+            raise ValueError(f"freeze: the discriminator of {preset} does not fit, and nothing of it can be kept.")
 
 
 def compile_for(model: GAN, training: Training, num_steps: int) -> None:
@@ -237,15 +241,19 @@ def compile_for(model: GAN, training: Training, num_steps: int) -> None:
 
 
 def freeze(network: keras.Model, number: int) -> None:
-    """Keeps the first so many layers of weights of a network as they are (Mo et al. 2020, arXiv:2002.10964).
+    """Keeps the layers of a network as they are, up to that of the so many-th kernel (FreezeD).
 
     Raises:
-        ValueError: The network has not more than that.
+        ValueError: The network has not more kernels than that.
+
+    Reference:
+        Mo, Cho and Shin 2020, arXiv:2002.10964.
     """
-    found = [layer for layer in network.layers if hasattr(getattr(layer, "layer", layer), "kernel")]
-    if number >= len(found):
-        raise ValueError(f"The {network.name} has {len(found)} layers of weights: freeze fewer. Received: {number}")
-    for layer in found[:number]:
+    layers_ = [layer for layer in network.layers if layer.weights]
+    kernels = [layer for layer in layers_ if hasattr(getattr(layer, "layer", layer), "kernel")]
+    if number and number >= len(kernels):
+        raise ValueError(f"The {network.name} has {len(kernels)} layers of weights: freeze fewer. Received: {number}")
+    for layer in layers_[: layers_.index(kernels[number])] if number else ():
         layer.trainable = False
 
 
