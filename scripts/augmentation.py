@@ -144,15 +144,12 @@ class Study:
         return classifier
 
 
-def _some(images, labels, rng, shifted: bool):
+def _some(images, labels, rng, move: bool):
+    from ganzoo.metrics.classifier import shifted
+
     chosen = rng.integers(0, len(images), BATCH)
     x = images[chosen].astype("float32")
-    if shifted:
-        padded = np.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)])
-        top, left = rng.integers(0, 5, (2, BATCH))
-        rows, columns = top[:, None] + np.arange(28), left[:, None] + np.arange(28)
-        x = padded[np.arange(BATCH)[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return x, labels[chosen]
+    return (shifted(x, rng, 2) if move else x), labels[chosen]
 
 
 def main() -> None:

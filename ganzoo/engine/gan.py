@@ -8,6 +8,7 @@ from keras import ops
 from ganzoo.engine import backend
 from ganzoo.engine.base import BaseGAN
 from ganzoo.engine.checks import check_augment
+from ganzoo.engine.evaluating import logit_of
 from ganzoo.engine.parts import pick
 
 __all__ = ["GAN"]
@@ -94,7 +95,7 @@ class GAN(BaseGAN):
                 return loss
 
             def judge(images):
-                return first(self.run(self.discriminator, self.with_images(real, images), training))
+                return logit_of(self.run(self.discriminator, self.with_images(real, images), training))
 
             return loss + self.augment.penalty(judge, self.images_of(real), self.noise)
 
@@ -116,7 +117,7 @@ class GAN(BaseGAN):
         seen = self.with_images(batch, self.augment.change(self.images_of(batch), self.noise))
         answer = self.run(self.discriminator, seen, training)
         if id(batch) == self._observed:  # the real images, in the discriminator's step
-            self.augment.observe(first(answer))
+            self.augment.observe(logit_of(answer))
         return answer
 
     def run(self, network: keras.Model, batch, training: bool):
@@ -166,8 +167,3 @@ class GAN(BaseGAN):
         with backend.no_gradient():
             self._average()
         return self._track(losses)
-
-
-def first(answer):
-    """A discriminator's logits, of what else it answers."""
-    return answer[0] if isinstance(answer, (list, tuple)) else answer

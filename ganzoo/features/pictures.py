@@ -12,6 +12,7 @@ from keras import ops
 
 from ganzoo.engine import backend
 from ganzoo.features.reading import check_rows, feature_tensors, is_nonlinear
+from ganzoo.networks.making import kernel_of
 
 __all__ = ["Excitations", "excitations", "filters"]
 
@@ -33,7 +34,7 @@ def filters(model: Any) -> np.ndarray:
         >>> ganzoo.plot.save_png("filters.png", ganzoo.features.filters(model), scale=8)
     """
     for layer in model.discriminator.layers:
-        kernel = getattr(getattr(layer, "layer", layer), "kernel", None)
+        kernel = kernel_of(layer)
         if kernel is None:
             continue
         if len(kernel.shape) != 4:

@@ -10,6 +10,7 @@ from keras import ops
 
 from ganzoo.data.preprocessing import check_positive
 from ganzoo.engine import backend
+from ganzoo.networks.making import operations_of
 
 __all__ = ["feature_tensors", "features", "twin"]
 
@@ -77,15 +78,13 @@ def feature_tensors(model: Any, network: keras.Model) -> tuple[Any, list]:
     """The network's input of images, and what its hidden layers make of that alone."""
     images = next((x for x in network.inputs if x.name == model.target), network.inputs[0])
     alone, found = {id(images)}, []
-    for layer in getattr(network, "operations", None) or network.layers:
-        if isinstance(layer, keras.layers.InputLayer):
+    for layer, taken, made in operations_of(network):
+        if not taken <= alone:
             continue
-        if not {id(tensor) for tensor in keras.tree.flatten(layer.input)} <= alone:
-            continue
-        made = keras.tree.flatten(layer.output)
-        alone |= {id(tensor) for tensor in made}
-        if is_nonlinear(layer) and len(made[0].shape) in (2, 4):
-            found.append(made[0])
+        alone |= made
+        first = keras.tree.flatten(layer.output)[0]
+        if is_nonlinear(layer) and len(first.shape) in (2, 4):
+            found.append(first)
     if not found:
         raise ValueError(
             "The network has no hidden layer that takes images alone: its features depend on what else it is told. "

@@ -136,11 +136,12 @@ def truncate(
 
 def _within(model: Any, name: str, values: np.ndarray, centre, reach, seed: int | None, single: dict) -> np.ndarray:
     """The latents, those out of reach drawn anew one by one."""
-    values, entropy = values.copy(), np.random.SeedSequence(seed).spawn(ROUNDS)
-    for each in entropy:
+    values, entropy = values.copy(), np.random.SeedSequence(seed)
+    for _ in range(ROUNDS):
         outside = np.abs(values - centre) > reach
         if not outside.any():
             return values
-        again = model.inputs_for(len(values), int(each.generate_state(1)[0]), **single)[name]
+        own = int(entropy.spawn(1)[0].generate_state(1)[0])
+        again = model.inputs_for(len(values), own, **single)[name]
         values[outside] = again[outside]
     raise ValueError(f"Of {ROUNDS} draws of `{name}` none lies within the threshold: take a larger one.")

@@ -14,6 +14,7 @@ from ganzoo.data.preprocessing import check_positive
 from ganzoo.engine import backend
 from ganzoo.engine.parts import input_names
 from ganzoo.latent.own import drawn_with
+from ganzoo.networks.making import kernel_of, operations_of
 
 __all__ = ["Directions", "ganspace", "sefa", "walk"]
 
@@ -169,11 +170,7 @@ def _first_layers(model: Any, generator: keras.Model, name: str) -> tuple[list, 
     raw = {id(generator.inputs[names.index(name)])}
     mixed: set[int] = set()
     first, after = [], []
-    for layer in getattr(generator, "operations", None) or generator.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        taken = {id(tensor) for tensor in keras.tree.flatten(layer.input)}
-        made = {id(tensor) for tensor in keras.tree.flatten(layer.output)}
+    for layer, taken, made in operations_of(generator):
         if taken & mixed:
             mixed |= made
             after.append(layer)
@@ -195,7 +192,7 @@ def _feature(model: Any, generator: keras.Model, name: str, layer: str | None) -
             raise ValueError(f"The generator's layers are {', '.join(known)}. Received: layer={layer!r}")
         return keras.tree.flatten(generator.get_layer(layer).output)[0]
     first, after = _first_layers(model, generator, name)
-    kernels = [each for each in after if hasattr(getattr(each, "layer", each), "kernel")]
+    kernels = [each for each in after if kernel_of(each) is not None]
     spatial = [each for each in kernels if len(keras.tree.flatten(each.input)[0].shape) == 4]
     chosen = (spatial or kernels or [None])[0]
     return keras.tree.flatten(first[0].output if chosen is None else chosen.input)[0]

@@ -56,7 +56,7 @@ def jitter(images: Any, uniform: Callable, enlarge: float = 143 / 128, flip: boo
 
     def jittered(x):
         if enlarged != (height, width):
-            x = _transform(columns, _transform(rows, ops.cast(x, "float32")))
+            x = transform(columns, transform(rows, ops.cast(x, "float32")))
         return ops.where(mirrored, ops.flip(x, 2), x) if flip else x
 
     return keras.tree.map_structure(jittered, images)
@@ -90,11 +90,11 @@ def _bilinear(size: int, enlarged: int) -> np.ndarray:
     return matrix.astype("float32")
 
 
-def _transform(matrices, x):
-    """`matrices` (batch, n, height) times x (batch, height, width, channels) along the height: (batch, width, n, ...).
+def transform(matrices, x):
+    """`matrices` (n, height), or (batch, n, height), times x (batch, height, width, channels): (batch, width, n, ...).
 
     Axes 1 and 2 come out exchanged, so that twice transforms both and puts them back.
     """
     _, height, width, channels = x.shape
     x = ops.matmul(matrices, ops.reshape(x, (-1, height, width * channels)))
-    return ops.swapaxes(ops.reshape(x, (-1, matrices.shape[1], width, channels)), 1, 2)
+    return ops.swapaxes(ops.reshape(x, (-1, matrices.shape[-2], width, channels)), 1, 2)

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ganzoo.layers.augmentation import transform
+
 __all__ = ["Augmentation", "moved_by", "per_image"]
 
 
@@ -67,14 +69,11 @@ def per_image(noise: Callable, kind: str, images):
 
 def moved_by(images, rows, columns):
     """Images moved down by `rows` and right by `columns`, whole numbers (batch,); what comes in is 0, middle grey."""
-    _, height, width, channels = images.shape
 
     def matrices(shift, size: int):
         line = ops.arange(size, dtype="int32")
         wanted = ops.cast(ops.round(ops.reshape(shift, (-1, 1, 1))), "int32") + line[None, None, :]
         return ops.cast(ops.equal(line[None, :, None], wanted), images.dtype)
 
-    x = ops.matmul(matrices(rows, height), ops.reshape(images, (-1, height, width * channels)))
-    x = ops.swapaxes(ops.reshape(x, (-1, height, width, channels)), 1, 2)
-    x = ops.matmul(matrices(columns, width), ops.reshape(x, (-1, width, height * channels)))
-    return ops.swapaxes(ops.reshape(x, (-1, width, height, channels)), 1, 2)
+    _, height, width, _ = images.shape
+    return transform(matrices(columns, width), transform(matrices(rows, height), images))

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ganzoo.layers.augmentation import transform
+
 __all__ = ["Clip", "Grow", "Shrink"]
 
 BURT = (1, 4, 6, 4, 1)
@@ -110,12 +112,8 @@ def growing(size: int, weights: Sequence[float]) -> np.ndarray:
 
 def _products(x, rows: np.ndarray, columns: np.ndarray):
     """`rows` times each column of pixels, `columns` times each row."""
-    _, height, width, channels = x.shape
     a, b = (ops.convert_to_tensor(each, dtype=x.dtype) for each in (rows, columns))
-    x = ops.matmul(a, ops.reshape(x, (-1, height, width * channels)))
-    x = ops.swapaxes(ops.reshape(x, (-1, len(rows), width, channels)), 1, 2)
-    x = ops.matmul(b, ops.reshape(x, (-1, width, len(rows) * channels)))
-    return ops.swapaxes(ops.reshape(x, (-1, len(columns), len(rows), channels)), 1, 2)
+    return transform(b, transform(a, x))
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")

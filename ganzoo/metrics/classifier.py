@@ -131,17 +131,20 @@ class _ShiftedImages(keras.utils.PyDataset):
 
     def __getitem__(self, i):
         chosen = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-        images, s = self.images[chosen], self.max_shift
-        height, width = images.shape[1:3]
-        padded = np.pad(images, [(0, 0), (s, s), (s, s), (0, 0)])
-        top, left = self.rng.integers(0, 2 * s + 1, (2, len(images)))
-        rows = top[:, None] + np.arange(height)
-        columns = left[:, None] + np.arange(width)
+        images = shifted(self.images[chosen], self.rng, self.max_shift)
         if self.mirror:
             turned = self.rng.random(len(images)) < 0.5
-            columns[turned] = columns[turned, ::-1]
-        shifted = padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return shifted.astype("float32"), self.labels[chosen]
+            images[turned] = images[turned, :, ::-1]
+        return images.astype("float32"), self.labels[chosen]
+
+
+def shifted(images: np.ndarray, rng: np.random.Generator, most: int) -> np.ndarray:
+    """Each image moved by its own random number of pixels, at most so many; what comes in is black."""
+    height, width = images.shape[1:3]
+    padded = np.pad(images, [(0, 0), (most, most), (most, most), (0, 0)])
+    top, left = rng.integers(0, 2 * most + 1, (2, len(images)))
+    rows, columns = top[:, None] + np.arange(height), left[:, None] + np.arange(width)
+    return padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 @contextlib.contextmanager

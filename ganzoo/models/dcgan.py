@@ -50,6 +50,8 @@ class DCGAN(GAN):
         2018, arXiv:1802.05957).
     """
 
+    normalization: str | None = "batch"  # of the discriminator, where it is not spectral
+
     def __init__(
         self,
         image_shape: tuple[int, ...] = (64, 64, 3),
@@ -63,7 +65,7 @@ class DCGAN(GAN):
         **kwargs,
     ):
         image_shape = as_image_shape(image_shape)
-        normalization = "spectral" if spectral_norm else "batch"
+        normalization = "spectral" if spectral_norm else self.normalization
         super().__init__(
             generator or partial(dcgan_generator, image_shape, latent_dim, width),
             discriminator

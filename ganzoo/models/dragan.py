@@ -1,14 +1,10 @@
 """DRAGAN: a gradient penalty around the real images. Kodali et al. 2017, arXiv:1705.07215."""
 
-from functools import partial
-
 import keras
 from keras import ops
 
 from ganzoo import losses
-from ganzoo.data.preprocessing import as_image_shape
 from ganzoo.models.dcgan import DCGAN
-from ganzoo.networks.dcgan import dcgan_discriminator
 from ganzoo.zoo.registry import register
 
 __all__ = ["DRAGAN"]
@@ -42,6 +38,7 @@ class DRAGAN(DCGAN):
         gradient is that of the logit, not of its sigmoid; no BatchNorm in the discriminator.
     """
 
+    normalization = None
     penalised = ("discriminator",)
 
     def __init__(
@@ -51,26 +48,11 @@ class DRAGAN(DCGAN):
         width: int = 64,
         penalty_weight: float = 10.0,
         noise_scale: float = 0.5,
-        spectral_norm: bool = False,
-        discriminator_width: int | None = None,
-        final_size: int | None = None,
-        generator=None,
-        discriminator=None,
         **kwargs,
     ):
-        own_width, shape = discriminator_width or width, as_image_shape(image_shape)
-        judge = discriminator or partial(
-            dcgan_discriminator, shape, own_width, "spectral" if spectral_norm else None, final_size
-        )
-        super().__init__(image_shape, latent_dim, width, generator=generator, discriminator=judge, **kwargs)
+        super().__init__(image_shape, latent_dim, width, **kwargs)
         self.penalty_weight, self.noise_scale = float(penalty_weight), float(noise_scale)
-        self.arguments = {"image_shape": shape, "latent_dim": latent_dim, "width": width}
         self.arguments |= {"penalty_weight": penalty_weight, "noise_scale": noise_scale}
-        self.arguments |= {
-            "discriminator_width": discriminator_width,
-            "final_size": final_size,
-            "spectral_norm": spectral_norm,
-        }
 
     def discriminator_loss(self, real, fake, training):
         x = self.images_of(real)

@@ -1,14 +1,11 @@
 """The GAN with R1 regularisation. Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406."""
 
-from functools import partial
-
 import keras
 from keras import ops
 
 from ganzoo import losses
-from ganzoo.data.preprocessing import as_image_shape, check_positive
+from ganzoo.data.preprocessing import check_positive
 from ganzoo.models.dcgan import DCGAN
-from ganzoo.networks.dcgan import dcgan_discriminator
 from ganzoo.zoo.registry import register
 
 __all__ = ["R1GAN"]
@@ -41,6 +38,7 @@ class R1GAN(DCGAN):
         the networks are DCGAN's without BatchNorm in the discriminator; Adam instead of RMSprop.
     """
 
+    normalization = None
     penalised = ("discriminator",)
 
     def __init__(
@@ -50,23 +48,12 @@ class R1GAN(DCGAN):
         width: int = 64,
         gamma: float = 10.0,
         penalty_every: int = 1,
-        spectral_norm: bool = False,
-        discriminator_width: int | None = None,
-        final_size: int | None = None,
-        generator=None,
-        discriminator=None,
         **kwargs,
     ):
-        own_width, shape = discriminator_width or width, as_image_shape(image_shape)
+        super().__init__(image_shape, latent_dim, width, **kwargs)
         check_positive(penalty_every=penalty_every)
-        judge = discriminator or partial(
-            dcgan_discriminator, shape, own_width, "spectral" if spectral_norm else None, final_size
-        )
-        super().__init__(image_shape, latent_dim, width, generator=generator, discriminator=judge, **kwargs)
         self.gamma, self.penalty_every = float(gamma), int(penalty_every)
-        self.arguments = {"image_shape": shape, "latent_dim": latent_dim, "width": width, "gamma": gamma}
-        self.arguments |= {"penalty_every": penalty_every, "discriminator_width": discriminator_width}
-        self.arguments |= {"final_size": final_size, "spectral_norm": spectral_norm}
+        self.arguments |= {"gamma": gamma, "penalty_every": penalty_every}
 
     def discriminator_loss(self, real, fake, training):
         def on(points):

@@ -67,7 +67,7 @@ def dcgan_generator(
     if num_classes is not None:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
     if num_classes is not None and not class_norm:
-        x = Concatenate(name="latents_and_labels")([x, _embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
+        x = Concatenate(name="latents_and_labels")([x, embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
     check_attention(attention, [height * 2**i for i in range(1, num_halvings)])
     constrained = constraint(spectral)
     x = constrained(Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project"))(x)
@@ -147,7 +147,7 @@ def dcgan_discriminator(
     if num_classes is not None:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
     if num_classes is not None and not projection:
-        plane = _embedding(num_classes, math.prod(image_shape[:2]))(inputs[1])
+        plane = embedding(num_classes, math.prod(image_shape[:2]))(inputs[1])
         plane = Reshape((*image_shape[:2], 1), name="label_plane")(plane)
         x = Concatenate(name="images_and_labels")([x, plane])
     for i in range(num_halvings):
@@ -212,11 +212,11 @@ def _numbers(x, name: str):
     return Activation("linear", dtype="float32", name=name)(x)
 
 
-def _embedding(num_classes: int, length: int) -> keras.layers.Layer:
+def embedding(num_classes: int, length: int, name: str = "label_vector") -> keras.layers.Layer:
     """A learned vector for each class, at first of the size of latents: N(0, 1)."""
     check_positive(num_classes=num_classes)
     initial = keras.initializers.RandomNormal(stddev=1.0)
-    return Embedding(num_classes, length, embeddings_initializer=initial, name="label_vector")
+    return Embedding(num_classes, length, embeddings_initializer=initial, name=name)
 
 
 def normal() -> keras.initializers.Initializer:

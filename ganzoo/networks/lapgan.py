@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import keras
-from keras.layers import Activation, Add, Concatenate, Dense, Embedding, Flatten, LeakyReLU, ReLU, Reshape
+from keras.layers import Activation, Add, Concatenate, Dense, Flatten, LeakyReLU, ReLU, Reshape
 
 from ganzoo.data.preprocessing import as_image_shape, check_positive
 from ganzoo.layers import BatchNormalization, Clip, Conv2D, Grow, Shrink, SpectralNormalization
-from ganzoo.networks.dcgan import normal
+from ganzoo.networks.dcgan import embedding, normal
 
 __all__ = ["lapgan_discriminator", "lapgan_generator", "sizes_of"]
 
@@ -101,8 +101,8 @@ def lapgan_discriminator(
 
 def _plane(labels, size: tuple[int, int], num_classes: int):
     """A learned plane for each class."""
-    plane = Embedding(num_classes, math.prod(size), keras.initializers.RandomNormal(stddev=1), name="label_plane")
-    return Reshape((*size, 1), name="label_map")(plane(labels))
+    plane = embedding(num_classes, math.prod(size), "label_plane")(labels)
+    return Reshape((*size, 1), name="label_map")(plane)
 
 
 def _coarse(size, channels: int, latent_dim: int, units: int, num_classes: int | None) -> keras.Model:
@@ -110,10 +110,7 @@ def _coarse(size, channels: int, latent_dim: int, units: int, num_classes: int |
     x = inputs[0]
     if num_classes:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
-        vector = Embedding(
-            num_classes, -(-latent_dim // 4), keras.initializers.RandomNormal(stddev=1), name="label_vector"
-        )
-        x = Concatenate(name="latents_and_labels")([x, vector(inputs[1])])
+        x = Concatenate(name="latents_and_labels")([x, embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
     for i in (1, 2):
         x = Dense(units, use_bias=False, kernel_initializer="he_normal", name=f"dense{i}")(x)
         x = ReLU(name=f"relu{i}")(BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"bn{i}")(x))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -19,6 +19,8 @@ __all__ = [
     "build",
     "copy_of",
     "fix_seeds",
+    "kernel_of",
+    "operations_of",
     "policy",
     "refuse_activity_regularizers",
     "seed_states",
@@ -153,3 +155,16 @@ def _in_float32(network: keras.Model) -> keras.Model:
         return network
     cast = [keras.layers.Activation("linear", dtype="float32")(output) for output in network.outputs]
     return keras.Model(network.inputs, cast if len(cast) > 1 else cast[0], name=network.name)
+
+
+def kernel_of(layer: Any) -> Any:
+    """A layer's kernel, also of one that is spectrally normalised; None of layers without."""
+    return getattr(getattr(layer, "layer", layer), "kernel", None)
+
+
+def operations_of(network: keras.Model) -> Iterator[tuple[Any, set[int], set[int]]]:
+    """The operations of a network in order, each with the identities of the tensors that it takes and makes."""
+    for operation in getattr(network, "operations", None) or network.layers:
+        if not isinstance(operation, keras.layers.InputLayer):
+            taken, made = keras.tree.flatten(operation.input), keras.tree.flatten(operation.output)
+            yield operation, set(map(id, taken)), set(map(id, made))

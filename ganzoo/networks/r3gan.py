@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import keras
-from keras.layers import Activation, Add, Concatenate, Dense, Embedding, LeakyReLU
+from keras.layers import Activation, Add, Concatenate, Dense, LeakyReLU
 
 from ganzoo.data.preprocessing import check_positive
 from ganzoo.layers import Clip, Conv2D, Gather, Grow, Shrink, Spread
-from ganzoo.networks.dcgan import smallest_size
+from ganzoo.networks.dcgan import embedding, smallest_size
 
 __all__ = ["r3gan_discriminator", "r3gan_generator"]
 
@@ -91,8 +91,8 @@ def r3gan_discriminator(
         x = make.dense(1, "to_logit")(x)
     else:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
-        vector = Embedding(num_classes, x.shape[-1], keras.initializers.RandomNormal(stddev=1), name="class_vector")
-        x = keras.layers.Dot(1, name="to_logit")([x, vector(inputs[1])])
+        vector = embedding(num_classes, x.shape[-1], "class_vector")(inputs[1])
+        x = keras.layers.Dot(1, name="to_logit")([x, vector])
     x = Activation("linear", dtype="float32", name="logit")(x)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name="discriminator")
 
@@ -101,8 +101,7 @@ def _with_class(inputs: list, x, num_classes: int | None, length: int):
     if num_classes is None:
         return x
     inputs.append(keras.Input((), dtype="int32", name="labels"))
-    vector = Embedding(num_classes, length, keras.initializers.RandomNormal(stddev=1), name="class_vector")
-    return Concatenate(name="latents_and_class")([x, vector(inputs[1])])
+    return Concatenate(name="latents_and_class")([x, embedding(num_classes, length, "class_vector")(inputs[1])])
 
 
 class _Maker:

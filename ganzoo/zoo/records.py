@@ -37,9 +37,10 @@ def check_folder(folder: Path) -> None:
 def begun(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
     """The record of the training that the folder holds, if it came to anything; refused if it is not this one."""
     if not (folder / RECORD).is_file():
-        if (folder / BACKUP).is_file():  # the record was lost; the backup itself refuses other settings
-            write_record(folder, record)
-        return record if (folder / BACKUP).is_file() else None
+        if not (folder / BACKUP).is_file():
+            return None
+        write_record(folder, record)  # which was lost; the backup itself refuses other settings
+        return record
     before = read_record(folder)
     if not before["finished"] and not any((folder / name).exists() for name in (BACKUP, LOG, SAMPLES)):
         return None

@@ -23,6 +23,7 @@ from ganzoo.engine.parts import Labels
 from ganzoo.engine.quiet import printable
 from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
+from ganzoo.networks.making import kernel_of
 from ganzoo.zoo import presets, weights
 from ganzoo.zoo.asked import augmented, effective, look_at, of_shapes, parts_of, wanted_of
 from ganzoo.zoo.reading import derived_of, folder_of, how_read
@@ -250,7 +251,7 @@ def freeze(network: keras.Model, number: int) -> None:
         Mo, Cho and Shin 2020, arXiv:2002.10964.
     """
     layers_ = [layer for layer in network.layers if layer.weights]
-    kernels = [layer for layer in layers_ if hasattr(getattr(layer, "layer", layer), "kernel")]
+    kernels = [layer for layer in layers_ if kernel_of(layer) is not None]
     if number and number >= len(kernels):
         raise ValueError(f"The {network.name} has {len(kernels)} layers of weights: freeze fewer. Received: {number}")
     for layer in layers_[: layers_.index(kernels[number])] if number else ():
