@@ -170,3 +170,34 @@ def test_never_negative_floats_pass_with_the_switch():
     model.compile(run_eagerly=True)
     x = np.random.default_rng(0).random((8, 16, 16, 1), "float32")
     assert len(model.fit(x, batch_size=8, verbose=0, allow_nonnegative=True).history["loss"]) == 1
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="of TensorFlow's trainer")
+def test_tensorflow_takes_batches_without_a_tuning_thread():
+    from ganzoo.engine.backend.tensorflow_data import pipeline
+
+    class Sizes(keras.utils.PyDataset):
+        told = ()
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            images = np.zeros(((4, 4, 2)[index], 8 if index else 6, 8, 1), "float32")
+            return (({"images": images, "labels": np.zeros(len(images), "int32")},),)
+
+        def on_epoch_begin(self):
+            self.told += ("begin",)
+
+        def on_epoch_end(self):
+            self.told += ("end",)
+
+    for told in (False, True):
+        source = Sizes()
+        batches = pipeline(source, told=told)
+        assert not batches.options().autotune.enabled and int(batches.cardinality()) == 3
+        ((spec,),) = batches.element_spec
+        assert spec["images"].shape.as_list() == [None, None, 8, 1] and spec["labels"].dtype.name == "int32"
+        assert [len(batch["labels"]) for ((batch,),) in batches] == [4, 4, 2]
+        assert source.told == (() if told else ("begin", "end"))
+    assert pipeline(None) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -173,3 +175,9 @@ def test_a_recipe_of_few_labels_trains(tmp_path):
     made = ganzoo.train(tmp_path / "few.yaml", tmp_path / "run", verbose=0)
     assert made.classify(images).shape == (60, 3)
     assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
+def test_the_few_labels_that_no_network_takes_are_no_mistake():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model().compile()

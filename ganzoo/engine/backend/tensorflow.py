@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from ganzoo.engine.backend.scope import StepScope
+from ganzoo.engine.backend.tensorflow_data import Pipelines
 
 
 def value_and_grad(loss_fn, variables):
@@ -38,7 +39,7 @@ def input_gradient(fn, x):
 no_gradient = contextlib.nullcontext
 
 
-class StepMixin:
+class StepMixin(Pipelines):
     """``train_step(data)`` and ``test_step(data)`` as Keras' TensorFlow trainer calls them."""
 
     def train_step(self, data):

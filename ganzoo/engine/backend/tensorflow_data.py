@@ -1,0 +1,65 @@
+"""What Keras' TensorFlow trainer is given instead of a `keras.utils.PyDataset`."""
+
+import keras
+import tensorflow as tf
+
+
+def pipeline(feed, told: bool = False):
+    """A `keras.utils.PyDataset` as a `tf.data.Dataset` without autotuning; anything else as it is.
+
+    What Keras makes of a PyDataset tunes itself, and at the end of each epoch waits until its tuning thread wakes up:
+    for as long again as the epoch took, in the worst case, up to a minute.
+
+    Args:
+        feed: what is trained or evaluated on.
+        told: whether the feed is told by others when an epoch begins and ends. The order of a training's images
+            depends on its step, which the thread of a pipeline reads too late.
+    """
+    if not isinstance(feed, keras.utils.PyDataset):
+        return feed
+    count = feed.num_batches
+
+    def batches():
+        if not told:
+            feed.on_epoch_begin()
+        for index in range(count):
+            yield feed[index]
+        if not told:
+            feed.on_epoch_end()
+
+    specs = [tf.nest.map_structure(tf.type_spec_from_value, feed[index]) for index in range(min(2, count))]
+    signature = tf.nest.map_structure(_common, specs[0], specs[-1])
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2).with_options(options)
+
+
+def _common(one, other):
+    """The spec of two batches: any number of examples, and any size where theirs differ."""
+    sizes = [size if size == also else None for size, also in zip(one.shape[1:], other.shape[1:], strict=True)]
+    return tf.TensorSpec([None, *sizes], one.dtype)
+
+
+class Pipelines:
+    """`fit` and `evaluate` on a pipeline."""
+
+    def fit(self, x, y=None, *, callbacks=None, validation_data=None, **kwargs):
+        telling = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: x.on_epoch_begin(), on_epoch_end=lambda epoch, logs: x.on_epoch_end()
+        )
+        data, validation_data = pipeline(x, told=True), pipeline(validation_data)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            return super().fit(  # type: ignore[misc]
+                data, callbacks=[telling, *callbacks], validation_data=validation_data, **kwargs
+            )
+        callbacks.callbacks.append(telling)
+        try:
+            return super().fit(  # type: ignore[misc]
+                data, callbacks=callbacks, validation_data=validation_data, **kwargs
+            )
+        finally:
+            callbacks.callbacks.remove(telling)
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        return super().evaluate(pipeline(x), **kwargs)
