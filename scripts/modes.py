@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -83,20 +84,17 @@ def _perceptron(name: str, inputs: int, outputs: int, width: int = 128, num_laye
     return keras.Model(first, keras.layers.Dense(outputs)(x), name=name)
 
 
-def _gan(seed: int):
-    import ganzoo
+def _toy(name: str, **arguments):
+    """A variant on points of the plane, with perceptrons of three layers of 128 units."""
 
-    networks = {"generator": lambda: _perceptron("generator", 16, 2)}
-    networks["discriminator"] = lambda: _perceptron("discriminator", 2, 1)
-    return ganzoo.VanillaGAN((2,), seed=seed, **networks)
+    def build(seed: int):
+        import ganzoo
 
+        networks = {"generator": lambda: _perceptron("generator", 16, 2)}
+        networks["discriminator"] = lambda: _perceptron("discriminator", 2, 1)
+        return getattr(ganzoo, name)((2,), seed=seed, **networks, **arguments)
 
-def _wgan_gp(seed: int):
-    import ganzoo
-
-    networks = {"generator": lambda: _perceptron("generator", 16, 2)}
-    networks["discriminator"] = lambda: _perceptron("discriminator", 2, 1)
-    return ganzoo.WGANGP((2,), penalty_weight=0.1, seed=seed, **networks)
+    return build
 
 
 def _stacked(name: str):
@@ -108,14 +106,61 @@ def _stacked(name: str):
     return build
 
 
+def _row(pairing: bool, both: bool):
+    """A row of the table in section 3.2 of R3GAN's paper, with networks that are weak enough to lose modes."""
+
+    def build(seed: int):
+        import ganzoo
+        from ganzoo import losses
+        from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
+
+        class Row(ganzoo.R3GAN):
+            def discriminator_loss(self, real, fake, training):
+                if not pairing:
+                    loss = losses.non_saturating_discriminator_loss(
+                        self.discriminate(real, training), self.discriminate(fake, training)
+                    )
+                else:
+                    loss = losses.relativistic_pairing_loss(
+                        self.discriminate(real, training), self.discriminate(fake, training)
+                    )
+                for images in (real, fake) if both else (real,):
+                    on = partial(self.discriminate, training=training)
+                    loss = loss + self.gamma / 2 * losses.zero_centred_penalty(on, images)
+                return loss
+
+            def generator_loss(self, real, fake, training):
+                if pairing:
+                    return super().generator_loss(real, fake, training)
+                return losses.non_saturating_generator_loss(self.discriminate(fake, training))
+
+        shape = (28, 28, 3)
+        return Row(
+            shape,
+            LATENTS,
+            gamma=ROW_GAMMA,
+            generator=lambda: dcgan_generator(shape, LATENTS, ROW_WIDTH),
+            discriminator=lambda: dcgan_discriminator(shape, ROW_WIDTH, None),
+            seed=seed,
+            dtype="mixed_bfloat16",
+        )
+
+    return build
+
+
+ROW_WIDTH, ROW_GAMMA = 8, 1.0
 BUILDERS = {
-    ("ring", "gan"): _gan,
-    ("ring", "wgan_gp"): _wgan_gp,
-    ("grid", "gan"): _gan,
-    ("grid", "wgan_gp"): _wgan_gp,
+    **{(task, "gan"): _toy("VanillaGAN") for task in ("ring", "grid")},
+    **{(task, "wgan_gp"): _toy("WGANGP", penalty_weight=0.1) for task in ("ring", "grid")},
+    **{(task, "r1"): _toy("R1GAN", gamma=0.1) for task in ("ring", "grid")},
+    **{(task, "r3gan"): _toy("R3GAN", gamma=0.1) for task in ("ring", "grid")},
     ("stacked_mnist", "gan"): _stacked("VanillaGAN"),
     ("stacked_mnist", "dcgan"): _stacked("DCGAN"),
     ("stacked_mnist", "wgan_gp"): _stacked("WGANGP"),
+    ("stacked_mnist", "pairing+r1+r2"): _row(True, True),
+    ("stacked_mnist", "pairing+r1"): _row(True, False),
+    ("stacked_mnist", "plain+r1+r2"): _row(False, True),
+    ("stacked_mnist", "plain+r1"): _row(False, False),
 }
 
 

@@ -53,7 +53,7 @@ from ganzoo.zoo.watching import MONITOR, Health, KeepBest, StopBetweenSteps
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
-__all__ = ["compile_for", "differences", "read_record", "settings", "train"]
+__all__ = ["begin_with", "compile_for", "compiled", "differences", "read_record", "settings", "train"]
 
 BACKUP_STEPS = 500  # and at the end of each epoch
 MONITORED = 2000  # training images
@@ -148,11 +148,11 @@ def train(
         if before is not None and before["finished"]:
             _say(verbose, f"The training in {folder} is finished already.")
             return keras.saving.load_model(folder / MODEL)
-        model = _compiled(recipe, max(map(len, parts.values())), preset)
+        model = compiled(recipe, max(map(len, parts.values())), preset)
         if before is None:
             _begin(folder, record, model, parts, recipe.training.batch_size)
         if not (folder / BACKUP).is_file():  # also where an earlier call was stopped before its first backup
-            _begin_with(recipe, model, folder, data_dir, verbose)
+            begin_with(recipe, model, folder, data_dir, verbose)
         once_per_epoch(folder / LOG)
         record = before or record
         if "classes" in record:
@@ -209,7 +209,7 @@ def _check_phases(recipe: Recipe, *chain: str | Path) -> None:
         _check_phases(presets.read_recipe(earlier), *chain, earlier)
 
 
-def _begin_with(recipe: Recipe, model: GAN, folder: Path, data_dir, verbose) -> None:
+def begin_with(recipe: Recipe, model: GAN, folder: Path, data_dir, verbose) -> None:
     """Loads the networks that the training begins with; those of a preset without weights are trained first."""
     for preset in recipe.begin_with:
         card = presets.read_card(preset)
@@ -270,14 +270,21 @@ def _optimizer(player: str, chosen: Optimizer) -> keras.optimizers.Optimizer:
         raise ValueError(f"{where}: {chosen.class_name} does not take that: {error}") from error
 
 
-def _compiled(recipe: Recipe, num_images: int, preset: str | Path) -> GAN:
-    """The model of a recipe as it is before its first step: a function of the recipe and its seed."""
+def compiled(recipe: Recipe, num_images: int, preset: str | Path, **networks: Any) -> GAN:
+    """The model of a recipe as it is before its first step: a function of the recipe and its seed.
+
+    Args:
+        recipe: What to build.
+        num_images: In an epoch: the schedule ends after the recipe's epochs of so many.
+        preset: Whose recipe it is, for errors.
+        **networks: `generator`, `discriminator` in place of the model's own.
+    """
     training = recipe.training
     # Initial weights and Keras' seeds come from these two generators. `keras.utils.set_random_seed` would also import
     # TensorFlow beside the other backends.
     random.seed(training.seed)
     np.random.seed(training.seed)
-    seen: dict[str, Any] = {}
+    seen: dict[str, Any] = dict(networks)
     if training.augment is not None:
         seen["augment"] = getattr(layers, training.augment.class_name)(**training.augment.arguments)
     model = presets.build(recipe, seed=training.seed, dtype=training.precision, **seen)
