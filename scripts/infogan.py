@@ -1,6 +1,7 @@
 """InfoGAN's codes beside what one would have labelled: five trainings, of which one is chosen without labels.
 
-    python scripts/infogan.py --data-dir ../shared/data --runs runs --json runs/infogan.json
+    python scripts/infogan.py --data-dir ../shared/data --runs runs --json runs/infogan.json \\
+        --picture zoo_configs/pictures/infogan.png
 
 Trains `infogan-mnist` with the seeds 0 to 4 (a finished training is taken as it is) and prints for each
 
@@ -59,12 +60,36 @@ def _correlations(model, index: int) -> dict:
     return found
 
 
+def draw(model, row: dict, path: Path) -> None:
+    """Of the chosen model: a row for each category, its latents the same, along the codes of slant and of stroke."""
+    from ganzoo import plot
+
+    sheets = []
+    for name in ("slant", "stroke"):
+        index = max(range(model.num_codes), key=lambda i: abs(row[f"code {i} and {name}"]))
+        codes = np.zeros((len(STEPS), model.num_codes), "float32")
+        codes[:, index] = STEPS * np.sign(row[f"code {index} and {name}"])
+        drawn = [
+            model.generate(
+                latents=np.repeat(model.inputs_for(1, 3)["latents"], len(STEPS), axis=0),
+                category=np.repeat(np.eye(model.categories, dtype="float32")[category : category + 1], len(STEPS), 0),
+                codes=codes,
+            )
+            for category in range(model.categories)
+        ]
+        sheets.append(np.stack(drawn))
+    both = np.concatenate(sheets, axis=1)  # (categories, 2 x steps, ...)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plot.save_png(path, both.reshape(-1, *both.shape[2:]), columns=both.shape[1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     import ganzoo
 
@@ -80,6 +105,15 @@ def main() -> None:
         )
     chosen = max(rows, key=lambda row: row["bound"])
     print(f"chosen: seed {chosen['seed']}; median on test images {np.median([row['test'] for row in rows]):.3f}")
+    if arguments.picture is not None:
+        model = ganzoo.train(
+            "infogan-mnist",
+            arguments.runs / f"infogan-{chosen['seed']}",
+            data_dir=arguments.data_dir,
+            seed=chosen["seed"],
+            verbose=0,
+        )
+        draw(model, chosen, arguments.picture)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps({"chosen": chosen["seed"], "rows": rows}, indent=2) + "\n")
 
