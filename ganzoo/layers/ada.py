@@ -8,7 +8,7 @@ from keras import ops
 
 from ganzoo.layers.augmenting import Augmentation, per_image
 
-__all__ = ["AdaptiveAugment"]
+__all__ = ["AdaptiveAugment", "matrix", "sampled"]
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
@@ -98,14 +98,14 @@ class AdaptiveAugment(Augmentation):
         one, zero = ops.ones_like(uniform[:, 0]), ops.zeros_like(uniform[:, 0])
 
         def scaled(a, b):
-            return _matrix(a, zero, zero, zero, b, zero, zero, zero, one)
+            return matrix(a, zero, zero, zero, b, zero, zero, zero, one)
 
         def rotated(angle):
             c, s = ops.cos(angle), ops.sin(angle)
-            return _matrix(c, -s, zero, s, c, zero, zero, zero, one)
+            return matrix(c, -s, zero, s, c, zero, zero, zero, one)
 
         def shifted(down, right):
-            return _matrix(one, zero, down, zero, one, right, zero, zero, one)
+            return matrix(one, zero, down, zero, one, right, zero, zero, one)
 
         maps = []
         if self.turns:
@@ -129,7 +129,7 @@ class AdaptiveAugment(Augmentation):
         whole = maps[0]
         for each in maps[1:]:
             whole = ops.matmul(whole, each)
-        return _sampled(x, whole)
+        return sampled(x, whole)
 
     def _recoloured(self, x, noise, p):
         channels = x.shape[-1]
@@ -158,12 +158,12 @@ class AdaptiveAugment(Augmentation):
         return {**super().get_config(), **own}
 
 
-def _matrix(*entries):
+def matrix(*entries):
     """(batch, 3, 3) of nine (batch,)."""
     return ops.reshape(ops.stack(entries, axis=-1), (-1, 3, 3))
 
 
-def _sampled(x, maps):
+def sampled(x, maps):
     """Each pixel from where its map says it comes from: bilinear, the image reflected at its border."""
     _, height, width, channels = x.shape
     rows, columns = np.mgrid[:height, :width].reshape(2, -1).astype("float32")

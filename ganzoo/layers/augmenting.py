@@ -45,7 +45,7 @@ class Augmentation(keras.layers.Layer):
         """Takes note of the discriminator's answers to real images, once in each of its steps."""
 
     def penalty(self, judge: Callable, images, noise):
-        """A further term of the discriminator's loss, of real images; `judge` is from images to logits."""
+        """A further term of the discriminator's loss, of real images; `judge` is from images to its whole answer."""
         return 0.0
 
     def call(self, inputs, training=None):
