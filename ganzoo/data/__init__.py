@@ -12,6 +12,7 @@ from ganzoo.data.archives import load_npz
 from ganzoo.data.derived import edges, grey
 from ganzoo.data.diagnosis import check
 from ganzoo.data.folders import load_folder
+from ganzoo.data.occluders import occluded
 from ganzoo.data.part_folders import load_class_folders, load_domains, load_pairs
 from ganzoo.data.parts import load_parts
 from ganzoo.data.preprocessing import check_images, resize, resize_and_crop, to_float, to_uint8
@@ -34,6 +35,7 @@ __all__ = [
     "load_npz",
     "load_pairs",
     "load_parts",
+    "occluded",
     "resize",
     "resize_and_crop",
     "ring_centres",

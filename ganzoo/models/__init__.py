@@ -4,6 +4,7 @@ from ganzoo.models.acgan import ACGAN
 from ganzoo.models.biggan import BigGAN
 from ganzoo.models.cgan import CGAN
 from ganzoo.models.dcgan import DCGAN
+from ganzoo.models.deocclusion import Deocclusion
 from ganzoo.models.dragan import DRAGAN
 from ganzoo.models.hinge import HingeGAN
 from ganzoo.models.infogan import InfoGAN
@@ -36,6 +37,7 @@ __all__ = [
     "WGAN",
     "WGANGP",
     "BigGAN",
+    "Deocclusion",
     "HingeGAN",
     "InfoGAN",
     "Pix2Pix",
