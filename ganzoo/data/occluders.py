@@ -74,16 +74,16 @@ def occlude(images: Any, draws: Any, shapes: str, xp: Any) -> tuple[Any, Any]:
     Raises:
         ValueError: an unknown family, or images that are too small.
     """
-    height, width, channels = images.shape[1:]
+    height, width = images.shape[1:3]
     if shapes not in SHAPES or min(height, width) < _LEAST:
         raise ValueError(
             f"Occluders are of the shapes 'training' or 'testing', on images of at least {_LEAST} pixels on a side. "
             f"Received: shapes={shapes!r}, images of {height}x{width}"
         )
-    places = _places(height, width)
+    reaches, places = zip(*((float(at.max()), xp.array(at)) for at in _places(height, width)))
     given = [xp.reshape(draws[:, i], (-1, 1, 1)) for i in range(_FIXED)]
     kind, coverage, right, down, angle, *form = given[:8]
-    dx, dy = (at - 0.6 * float(at.max()) * (2 * centre - 1) for at, centre in zip(places, (right, down)))
+    dx, dy = (at - 0.6 * far * (2 * to - 1) for at, far, to in zip(places, reaches, (right, down)))
     c, s = xp.cos(2 * math.pi * angle), xp.sin(2 * math.pi * angle)
     sizes = (_convex if shapes == "training" else _others)(c * dx + s * dy, c * dy - s * dx, form, xp)
     size = _one_of_three(kind, sizes, xp)
@@ -92,7 +92,7 @@ def occlude(images: Any, draws: Any, shapes: str, xp: Any) -> tuple[Any, Any]:
 
 
 def _places(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and rows of pixels from the middle of the image, float32 (1, height, width), in units of its mean side."""
+    """Columns and rows from the middle of the image, float32 (1, height, width), in units of its mean side."""
     unit = math.sqrt(height * width)
     rows, columns = ((np.arange(n, dtype="float32") - (n - 1) / 2) / np.float32(unit) for n in (height, width))
     y, x = np.meshgrid(rows, columns, indexing="ij")

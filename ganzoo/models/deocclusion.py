@@ -3,7 +3,6 @@
 from functools import cache, partial
 
 import keras
-import numpy as np
 from keras import ops
 
 from ganzoo import losses
@@ -32,8 +31,7 @@ class Deocclusion(GAN):
         image_shape: (height, width, channels); height and width multiples of 4 and at least 16.
         width, max_width, num_blocks, discriminator_width: ints, see `deocclusion_generator`, `patchgan_discriminator`.
         adversarial_weight, l1_weight, mask_weight: floats.
-        generator: your own, from "source" to images, with layers "mask_logits" and "completion".
-        discriminator: your own, from "target" to logits.
+        generator, discriminator: your own, the one with layers "mask_logits" and "completion".
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
 
     Example:
@@ -46,8 +44,8 @@ class Deocclusion(GAN):
         Dong et al. 2020, "Occlusion-aware GAN for face de-occlusion in the wild" (mask, completion, composition).
 
     Differs from the paper:
-        one body for mask and completion, not two networks in turn; no losses of features or attributes, no images
-        without truth. m is 0 where the logit is below -3 (a probability of 5 %): nothing is changed there.
+        one body for mask and completion, not two in turn; no losses of features or attributes, no images without
+        truth. m is 0 where the logit is below -3 (a probability of 5 %): nothing is changed there.
     """
 
     evaluation_metrics = (*GAN.evaluation_metrics, "l1", "mask_iou")
@@ -120,8 +118,8 @@ class Deocclusion(GAN):
         iou = ops.sum(found * true) / ops.maximum(ops.sum(ops.maximum(found, true)), 1.0)
         return {**super().evaluate_batch(real), "l1": self.l1(real, fake), "mask_iou": iou}
 
-    def mask_of(self, images, batch_size: int = 256) -> np.ndarray:
+    def mask_of(self, images, batch_size: int = 256):
         """The m of images, uint8 or float in [-1, 1]: float32 (n, height, width, 1) in [0, 1], 1 on occluders."""
         images = to_float(self.data["source"].check(images, "images", allow_nonnegative=True))
         logits = self.branches(self.generator_ema).predict(images, batch_size=batch_size, verbose=0)[1]
-        return np.clip(logits / 6 + 0.5, 0, 1)
+        return (logits / 6 + 0.5).clip(0, 1)

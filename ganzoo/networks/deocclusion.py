@@ -1,4 +1,4 @@
-"""The generator of de-occlusion: an occluded image to where the occluder is, what is behind it, and both put together."""
+"""The generator of de-occlusion: where the occluder of an image is, what is behind it, and both put together."""
 
 from __future__ import annotations
 
