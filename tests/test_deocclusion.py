@@ -69,13 +69,13 @@ def test_occluders_cover_what_they_should_and_leave_the_rest(shapes, size):
 @pytest.mark.backend_free
 def test_training_draws_convex_shapes_and_testing_shapes_that_are_not():
     """So that no shape of the one family is of the other: by area over area of the convex hull."""
-    images = np.zeros((120, 96, 96, 1), "uint8")
+    images = np.zeros((60, 256, 256, 1), "uint8")  # so large that the steps of a slanted rim count for little
     solidity = {}
     for shapes in SHAPES:
         masks = ganzoo.data.occluded(images, seed=0, shapes=shapes)[1][..., 0]
         solidity[shapes] = np.array([m.sum() / skimage.morphology.convex_hull_image(m).sum() for m in masks])
-    assert solidity["training"].min() > 0.94
-    assert solidity["testing"].max() < 0.94 and solidity["testing"].mean() < 0.8
+    assert solidity["training"].min() > 0.95 > solidity["testing"].max()
+    assert solidity["testing"].mean() < 0.85
 
 
 @pytest.mark.backend_free
