@@ -128,18 +128,10 @@ def _row(pairing: bool, both: bool):
 
         class Row(ganzoo.R3GAN):
             def discriminator_loss(self, real, fake, training):
-                if not pairing:
-                    loss = losses.non_saturating_discriminator_loss(
-                        self.discriminate(real, training), self.discriminate(fake, training)
-                    )
-                else:
-                    loss = losses.relativistic_pairing_loss(
-                        self.discriminate(real, training), self.discriminate(fake, training)
-                    )
-                for images in (real, fake) if both else (real,):
-                    on = partial(self.discriminate, training=training)
-                    loss = loss + self.gamma / 2 * losses.zero_centred_penalty(on, images)
-                return loss
+                judge = partial(self.discriminate, training=training)
+                loss = losses.relativistic_pairing_loss if pairing else losses.non_saturating_discriminator_loss
+                penalties = (losses.zero_centred_penalty(judge, images) for images in (real, fake)[: 1 + both])
+                return loss(judge(real), judge(fake)) + self.gamma / 2 * sum(penalties)
 
             def generator_loss(self, real, fake, training):
                 if pairing:

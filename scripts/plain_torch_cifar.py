@@ -39,9 +39,6 @@ class PlainDCGAN32(PlainDCGAN):
             initialized(*down, nn.Conv2d(wide[0], 1, 4, bias=biases), nn.Flatten()),
         )
 
-    def random_batch(self):
-        return (torch.rand(self.batch_size, 3, 32, 32) * 2 - 1,)
-
     def parts(self):
         """All that a training goes on from."""
         return {
@@ -90,14 +87,6 @@ def _save(loop: PlainDCGAN32, seconds: float, steps: int, state: Path) -> float:
     return seconds
 
 
-def drawn(loop: PlainDCGAN32, number: int) -> np.ndarray:
-    """uint8 (number, 32, 32, 3)."""
-    loop.generator.eval()
-    with torch.no_grad():
-        images = torch.cat([loop.fake().cpu() for _ in range(-(-number // loop.batch_size))])[:number]
-    return ((images + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path)
@@ -110,7 +99,7 @@ def main() -> None:
     images = np.asarray(data.load("cifar10", data_dir=arguments.data_dir))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     loop, steps = train(images, 60 * arguments.minutes, arguments.output.with_suffix(".pt"), arguments.seed)
-    np.savez_compressed(arguments.output, images=drawn(loop, 10_000))
+    np.savez_compressed(arguments.output, images=loop.drawn(10_000))
     print(f"{steps} steps of {loop.batch_size} images; wrote {arguments.output}")
 
 

@@ -41,7 +41,7 @@ class Filter(nn.Module):
         super().__init__()
         kernel = torch.tensor(FILTER)
         self.register_buffer("kernel", torch.outer(kernel, kernel)[None, None])
-        self.grow, self.channels = grow, 1
+        self.grow = grow
         self.register_buffer("total", self._filtered(torch.ones(1, 1, size, size)))
 
     def _filtered(self, x: torch.Tensor) -> torch.Tensor:

@@ -11,8 +11,7 @@ import ganzoo
 from ganzoo import layers
 from ganzoo.callbacks import Backup
 from ganzoo.engine.backend import input_gradient
-from ganzoo.layers.ada import sampled
-from ganzoo.layers.augmenting import moved_by
+from ganzoo.layers.augmenting import moved_by, sampled
 
 
 def array(tensor):

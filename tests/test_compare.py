@@ -93,7 +93,7 @@ def test_the_plain_dcgan_of_cifar_goes_on_where_it_was(tmp_path, monkeypatch):
 
     images = np.random.default_rng(0).integers(0, 256, (130, 32, 32, 3), "uint8")
     loop, steps = plain.train(images, 0.01, tmp_path / "state.pt", width=4)
-    assert steps >= 1 and plain.drawn(loop, 5).shape == (5, 32, 32, 3)
+    assert steps >= 1 and loop.drawn(5).shape == (5, 32, 32, 3)
     kept = torch.load(tmp_path / "state.pt", weights_only=True)
     again, total = plain.train(images, kept["seconds"], tmp_path / "state.pt", width=4)  # nothing is left to do
     assert total == steps

@@ -5,8 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from ganzoo.layers.ada import matrix, sampled
-from ganzoo.layers.augmenting import Augmentation, per_image
+from ganzoo.layers.augmenting import Augmentation, matrix, per_image, sampled
 
 __all__ = ["Invariance"]
 
