@@ -15,6 +15,8 @@ from ganzoo.layers.dropout import SwitchedDropout
 from ganzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from ganzoo.layers.orthogonal import OffDiagonal
+from ganzoo.layers.padding import ReflectionPadding2D
+from ganzoo.layers.pool import ImagePool
 from ganzoo.layers.pyramid import Clip, Grow, Shrink
 from ganzoo.layers.spectral import SpectralNormalization
 from ganzoo.layers.weight_norm import WeightNormDense
@@ -34,6 +36,7 @@ __all__ = [
     "GlobalSumPooling2D",
     "GroupNormalization",
     "Grow",
+    "ImagePool",
     "LayerNormalization",
     "LogSumExp",
     "MinibatchDiscrimination",
@@ -41,6 +44,7 @@ __all__ = [
     "Modulation",
     "OffDiagonal",
     "Pack",
+    "ReflectionPadding2D",
     "Shrink",
     "SpatialAttention",
     "SpectralNormalization",
