@@ -25,7 +25,7 @@ class CycleGAN(GAN):
     least squares for L_GAN (section 4). G is `generator`, F `back`, D_Y `discriminator`, D_X `source_discriminator`.
 
     Args:
-        source_shape, target_shape: (height, width, channels) in training, sides multiples of 4; targets' by default alike.
+        source_shape, target_shape: (height, width, channels) in training, sides multiples of 4; by default alike.
         width, blocks, discriminator_width, discriminator_layers, enlargement: see `ganzoo.networks.cyclegan`.
         cycle_weight: float, lambda; identity_weight: float, times lambda, of ``E[|G(y) - y|] + E[|F(x) - x|]``, against
             needless changes of colour (section 5.2); 0 saves a third of the passes.
