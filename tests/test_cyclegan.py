@@ -446,6 +446,17 @@ def test_presets_fit_into_six_megabytes(preset):
     assert model.generators()[0].output_shape == (None, None, None, 3)
 
 
+RECIPE = """
+model: cyclegan
+description: two domains
+paper: Somebody 2020
+arguments:
+  {source_shape: [16, 16, 3], target_shape: [16, 16, 3], width: 2, blocks: 1, discriminator_layers: 1, pool_size: 2}
+dataset: {name: none}
+training: {epochs: 1, batch_size: 1}
+"""
+
+
 @pytest.mark.backend_free
 def test_a_users_two_folders_are_the_domains(tmp_path):
     from PIL import Image
@@ -455,11 +466,26 @@ def test_a_users_two_folders_are_the_domains(tmp_path):
         for i in range(count):
             Image.fromarray(np.full((40, 40, 3), 10 * i, "uint8")).save(tmp_path / "data" / domain / f"{i}.png")
     recipe = tmp_path / "mine.yaml"
-    recipe.write_text(
-        "model: cyclegan\ndescription: d\npaper: p\narguments: {source_shape: [16, 16, 3], target_shape: [16, 16, 3], "
-        "width: 2, blocks: 1, discriminator_layers: 1, pool_size: 2}\ndataset: {name: none}\n"
-        "training: {epochs: 1, batch_size: 1}\n"
-    )
+    recipe.write_text(RECIPE)
     model = ganzoo.train(recipe, tmp_path / "run", data=tmp_path / "data", verbose=0)
     assert int(values(model.optimizer.iterations)) == 5
     assert (Path(tmp_path) / "run" / "samples.png").is_file()
+
+
+@pytest.mark.backend_free
+def test_a_training_of_two_domains_is_published_with_both_generators(tmp_path, monkeypatch):
+    from ganzoo.zoo import presets, publishing, recipes
+
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    monkeypatch.setattr(recipes, "config_dir", lambda: zoo)
+    (zoo / "cyclegan-toy.yaml").write_text(RECIPE.replace("name: none", "name: none, shown: false"))
+    sources, targets = (RNG.integers(0, 256, (n, 16, 16, 3), "uint8") for n in (2, 3))
+    data = {"source": sources, "target": targets}
+    model = ganzoo.train("cyclegan-toy", tmp_path / "run", data=data, verbose=0)
+    card = publishing.publish(tmp_path / "run", "cyclegan-toy")
+    assert card.half_precision_error < 2 and (zoo / "samples" / "cyclegan-toy.png").is_file()
+    assert publishing.measure("cyclegan-toy") == card and card.metrics == []
+    loaded = presets.load("cyclegan-toy")
+    for given in ({"source": sources}, {"target": targets}):
+        assert np.abs(loaded.generate(**given).astype(int) - model.generate(**given)).mean() < 2
