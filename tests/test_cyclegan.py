@@ -474,15 +474,19 @@ def test_a_users_two_folders_are_the_domains(tmp_path):
 
 @pytest.mark.backend_free
 def test_a_training_of_two_domains_is_published_with_both_generators(tmp_path, monkeypatch):
-    from ganzoo.zoo import presets, publishing, recipes
+    from ganzoo.zoo import download, presets, publishing, recipes, records
 
     zoo = tmp_path / "zoo"
     zoo.mkdir()
     monkeypatch.setattr(recipes, "config_dir", lambda: zoo)
+    monkeypatch.setattr(download, "bundled_dir", lambda: zoo / "weights")
     (zoo / "cyclegan-toy.yaml").write_text(RECIPE.replace("name: none", "name: none, shown: false"))
     sources, targets = (RNG.integers(0, 256, (n, 16, 16, 3), "uint8") for n in (2, 3))
     data = {"source": sources, "target": targets}
     model = ganzoo.train("cyclegan-toy", tmp_path / "run", data=data, verbose=0)
+    record = records.read_record(tmp_path / "run")
+    record["dataset"] = presets.read_recipe("cyclegan-toy").dataset.model_dump()
+    records.write_record(tmp_path / "run", record)
     card = publishing.publish(tmp_path / "run", "cyclegan-toy")
     assert card.half_precision_error < 2 and (zoo / "samples" / "cyclegan-toy.png").is_file()
     assert publishing.measure("cyclegan-toy") == card and card.metrics == []

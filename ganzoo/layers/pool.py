@@ -60,7 +60,8 @@ class ImagePool(keras.layers.Layer):
         if not 0 <= chance <= 1:
             raise ValueError(f"`chance` lies in [0, 1]. Received: chance={chance!r}")
         self.size, self.shape, self.chance = size, tuple(int(n) for n in shape), float(chance)
-        self.images = self.count = None
+        self.images: Any = None
+        self.count: Any = None
         if size:
             fixed: dict[str, Any] = {"initializer": "zeros", "trainable": False, "aggregation": "only_first_replica"}
             self.images = self.add_weight(shape=(size, *self.shape), name="images", **fixed)
