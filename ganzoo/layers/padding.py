@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 
-from ganzoo.data.preprocessing import check_positive
 from ganzoo.engine.backend import kernels
+from ganzoo.layers.minibatch import check_positive
 
 __all__ = ["ReflectionPadding2D"]
 

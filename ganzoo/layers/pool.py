@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ganzoo.data.preprocessing import check_positive
+from ganzoo.layers.minibatch import check_positive
 
 __all__ = ["ImagePool"]
 
