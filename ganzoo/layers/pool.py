@@ -50,16 +50,17 @@ class ImagePool(keras.layers.Layer):
         batches of one image it is the same.
     """
 
-    def __init__(self, size: int, shape: tuple[int, ...], chance: float = 0.5, **kwargs):
+    def __init__(self, size: int, shape: tuple[int | None, ...], chance: float = 0.5, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:
             raise ValueError(f"`size` is a number of images, 0 for none. Received: size={size!r}")
-        if None in shape:
+        sides = [n for n in shape if n is not None]
+        if len(sides) < len(shape):
             raise ValueError(f"A pool keeps images of one size: say height and width. Received: shape={tuple(shape)}")
-        check_positive(**{f"shape[{i}]": n for i, n in enumerate(shape)})
+        check_positive(**{f"shape[{i}]": n for i, n in enumerate(sides)})
         if not 0 <= chance <= 1:
             raise ValueError(f"`chance` lies in [0, 1]. Received: chance={chance!r}")
-        self.size, self.shape, self.chance = size, tuple(int(n) for n in shape), float(chance)
+        self.size, self.shape, self.chance = size, tuple(map(int, sides)), float(chance)
         self.images: Any = None
         self.count: Any = None
         if size:
