@@ -40,6 +40,7 @@ _HOME = {
             "BigGAN",
             "SemiSupervisedGAN",
             "Pix2Pix",
+            "CycleGAN",
             "Deocclusion",
         ),
         "ganzoo.models",
