@@ -219,12 +219,12 @@ def test_occluders_of_ones_own_are_where_the_images_differ():
 
 
 def test_it_learns_to_find_and_fill():
-    model, images = tiny(l1_weight=30.0), squares(256, 16)
+    model, images = tiny(l1_weight=10.0, mask_weight=30.0), squares(256, 16)
     before = model.evaluate(images[:64], verbose=0)
-    model.compile({"generator": keras.optimizers.Adam(3e-3, beta_1=0.5)})
-    model.fit(images, batch_size=16, epochs=6, verbose=0)
+    model.compile({"generator": keras.optimizers.Adam(1e-2, beta_1=0.5)})
+    model.fit(images, batch_size=16, epochs=8, verbose=0)
     after = model.evaluate(images[:64], verbose=0)
-    assert after["mask_iou"] > before["mask_iou"] + 0.1 and after["l1"] < 0.8 * before["l1"]
+    assert after["mask_iou"] > before["mask_iou"] + 0.1 and after["l1"] < 0.6 * before["l1"]
 
 
 # --- The recipe and the table

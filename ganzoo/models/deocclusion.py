@@ -35,7 +35,6 @@ class Deocclusion(GAN):
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
 
     Example:
-
         >>> model = ganzoo.Deocclusion(image_shape=(28, 28, 1))
         >>> model.fit(images, batch_size=32, epochs=20)        # or fit(images, occluded), with occluders of your own
         >>> whole, masks = model.generate(source=hidden), model.mask_of(hidden)
@@ -50,6 +49,7 @@ class Deocclusion(GAN):
 
     evaluation_metrics = (*GAN.evaluation_metrics, "l1", "mask_iou")
     shaped_by = {"target": "image_shape"}
+    augmentable = False  # images belong to their sources
     tiny = {"image_shape": (16, 16, 1), "width": 4}
 
     def __init__(
