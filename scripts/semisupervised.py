@@ -22,16 +22,19 @@ DRAWS = ((10, 0), (10, 1), (10, 2), (10, 3), (10, 4), (2, 0), (5, 0), (100, 0)) 
 
 
 def recipe_of(per_class: int, draw: int, arguments) -> Path:
-    """The preset's recipe with other labels, as a file."""
+    """The preset's recipe, or a file of it with other labels."""
     from ganzoo.zoo import presets
 
-    recipe = yaml.safe_load(presets.recipe_path("semisup-mnist").read_text(encoding="utf-8"))
-    recipe["dataset"]["few"] = {"per_class": per_class, "draw": draw}
+    preset = presets.recipe_path("semisup-mnist")
+    own = yaml.safe_load(preset.read_text(encoding="utf-8"))
+    dataset = {**own["dataset"], "few": {"per_class": per_class, "draw": draw}}
     if arguments.held_out:
-        recipe["dataset"]["split"] = f"train[:-{arguments.held_out}]"
+        dataset["split"] = f"train[:-{arguments.held_out}]"
+    if dataset == own["dataset"]:
+        return preset
     arguments.runs.mkdir(parents=True, exist_ok=True)
     path = arguments.runs / f"semisup-{10 * per_class}-{draw}.yaml"
-    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    path.write_text(yaml.safe_dump({**own, "dataset": dataset}), encoding="utf-8")
     return path
 
 
@@ -93,7 +96,7 @@ def main() -> None:
     rows = []
     for per_class, draw in DRAWS:
         recipe = recipe_of(per_class, draw, arguments)
-        model = ganzoo.train(recipe, recipe.with_suffix(""), data_dir=arguments.data_dir, verbose=0)
+        model = ganzoo.train(recipe, arguments.runs / recipe.stem, data_dir=arguments.data_dir, verbose=0)
         error = float(np.mean(model.classify(images).argmax(axis=1) != labels))
         plain = plain_error(recipe, images, labels, arguments)
         rows.append({"labels": 10 * per_class, "draw": draw, "error": error, "plain": plain})
