@@ -75,6 +75,9 @@ def draw(rows: list[dict], path: Path) -> None:
         axes.plot(numbers, means, color=color, label=label)
         axes.plot([row["labels"] for row in rows], [100 * row[key] for row in rows], "o", color=color, markersize=4)
     axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="test error, %")
+    axes.set_xticks([20, 50, 100, 1000], ["20", "50", "100", "1000"], minor=False)
+    axes.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"], minor=False)
+    axes.minorticks_off()
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
@@ -94,15 +97,14 @@ def main() -> None:
     split = f"train[-{arguments.held_out}:]" if arguments.held_out else "test"
     images, labels = ganzoo.data.load("mnist", split, data_dir=arguments.data_dir, return_labels=True)
     rows = []
-    for per_class, draw in DRAWS:
-        recipe = recipe_of(per_class, draw, arguments)
+    for per_class, number in DRAWS:
+        recipe = recipe_of(per_class, number, arguments)
         model = ganzoo.train(recipe, arguments.runs / recipe.stem, data_dir=arguments.data_dir, verbose=0)
         error = float(np.mean(model.classify(images).argmax(axis=1) != labels))
         plain = plain_error(recipe, images, labels, arguments)
-        rows.append({"labels": 10 * per_class, "draw": draw, "error": error, "plain": plain})
-        print(
-            f"{10 * per_class:5} labels, draw {draw}: error {error:.4f}, of a plain classifier {plain:.4f}", flush=True
-        )
+        rows.append({"labels": 10 * per_class, "draw": number, "error": error, "plain": plain})
+        told = f"{10 * per_class:5} labels, draw {number}: error {error:.4f}, of a plain classifier {plain:.4f}"
+        print(told, flush=True)
         if arguments.json is not None:
             arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
     if arguments.picture is not None:
