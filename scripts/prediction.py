@@ -152,7 +152,7 @@ def evaluate(args: argparse.Namespace) -> dict:
 
 
 def draw(folder: Path, seen: np.ndarray, rows: dict[str, np.ndarray]) -> None:
-    """`prediction.png`: of each film, a line of frames by row of the table; `prediction.gif`: a line of films by row."""
+    """`prediction.png`: of two films, a line of frames by row; `prediction.gif`: a line of films by row."""
     films = [np.concatenate([seen, following], axis=1) for following in rows.values()]
     lines = np.stack(films, axis=1)  # (films, rows, frames, ...)
     plot.save_png(folder / "prediction.png", lines[:2].reshape(-1, *lines.shape[3:]), columns=lines.shape[2], scale=2)
