@@ -196,10 +196,10 @@ def test_it_learns_a_motion():
     history, following = ganzoo.data.film_examples(films, num_frames=2)
     model = tiny(width=8, adversarial_weight=0.01)
     model.compile({player: keras.optimizers.Adam(3e-3, 0.5) for player in model.players()})
-    model.fit(history, following, batch_size=16, epochs=15, verbose=0)
+    model.fit(history, following, batch_size=16, epochs=40, verbose=0)
     copied = ganzoo.metrics.l1(following, history[..., -1:]).mean()
     drawn = model.generate(source=history, averaged=False)
-    assert ganzoo.metrics.l1(following, drawn).mean() < 0.6 * copied
+    assert ganzoo.metrics.l1(following, drawn).mean() < 0.4 * copied  # all black: half of it
 
 
 # --- Feeding back

@@ -81,14 +81,15 @@ def moving_digits(
     height, width = parse_size(size)
     rng = np.random.default_rng(seed)
     chosen = rng.integers(len(images), size=(n, number))
-    boxes = _boxes(images)[chosen]
-    spans = np.array([height, width]) - (boxes[..., 1] - boxes[..., 0])
-    if (spans < 0).any():
-        most = (boxes[..., 1] - boxes[..., 0]).max(axis=(0, 1))
+    boxes = _boxes(images)
+    sides = boxes[..., 1] - boxes[..., 0]
+    if (sides > (height, width)).any():
+        most = sides.max(axis=0)
         raise ValueError(
             f"What moves must fit into the films: say size={tuple(int(m) for m in most)} or more. "
             f"Received: size={size!r}"
         )
+    boxes, spans = boxes[chosen], (height, width) - sides[chosen]
     angles, speeds = rng.uniform(0, 2 * np.pi, (n, number)), rng.uniform(*speed, (n, number))
     velocities = speeds[..., None] * np.stack([np.sin(angles), np.cos(angles)], axis=-1)
     start = rng.uniform(0, 1, (n, number, 2)) * spans
@@ -126,9 +127,9 @@ def crops(frames: np.ndarray, positions: np.ndarray, size: Size) -> np.ndarray:
 
 def _checked(images: np.ndarray, labels: np.ndarray, speed: tuple[float, float]) -> np.ndarray:
     """The labels as int64."""
-    check_images(images, name="images")
-    if images.dtype != np.uint8:
+    if getattr(images, "dtype", np.uint8) != np.uint8:
         raise ValueError(f"Give uint8 images, ganzoo.data.to_uint8(x). Received: images of dtype {images.dtype}")
+    check_images(images, name="images")
     if len(speed) != 2 or not 0 <= speed[0] <= speed[1]:
         raise ValueError(f"`speed` is the least and the most, in pixels per frame. Received: {speed=}")
     labels = np.asarray(labels)

@@ -159,8 +159,8 @@ class Frames(Images):
     """
 
     def __init__(self, shape, num_frames: int, group: str = "", derived: bool = False):
-        super().__init__(shape, group, derived)
         check_positive(num_frames=num_frames)
+        super().__init__(shape, group, derived)
         if shape[2] % num_frames:
             raise ValueError(f"{num_frames} frames have {num_frames} times a frame's channels. Received: shape={shape}")
         self.num_frames = int(num_frames)
