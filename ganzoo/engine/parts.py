@@ -170,6 +170,8 @@ class Frames(Images):
         return np.split(values, self.num_frames, axis=-1)
 
     def read(self, text, name, **reading):
+        if ignored := sorted(set(reading) - {"fit", "max_value"}):
+            raise ValueError(f"Films are read whole, all pages of them. Received: {', '.join(ignored)} for {name}")
         mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(self.shape[2] // self.num_frames)
         films = load_films(text, None if None in self.shape else self.shape[:2], mode, **reading)
         if short := [len(film) for film in films if len(film) < self.num_frames]:
