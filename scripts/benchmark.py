@@ -35,6 +35,7 @@ from pathlib import Path
 BACKENDS, PRECISIONS = ("tensorflow", "jax", "torch"), ("float32", "mixed_bfloat16")
 MIN_ALTERNATIONS, WARM_UPS = 7, 2
 IMAGES_PER_STEP = {"dcgan": 128, "cgan": 128, "wgan_gp": 5 * 64, "pix2pix": 1, "projection": 64, "biggan": 64}
+IMAGES_PER_STEP |= {"sngan": 5 * 64, "r3gan": 64}
 BASE, RIVAL = "plain float32", "plain autocast channels-last"
 PLAIN_FORMS = {  # arguments of the loops in plain_torch.py
     BASE: {},
@@ -88,8 +89,10 @@ def plain_loop(model: str) -> type:
     from plain_torch import LOOPS
     from plain_torch_conditional import PlainBigGAN, PlainProjection
     from plain_torch_pix2pix import PlainPix2Pix
+    from plain_torch_unconditional import PlainR3GAN, PlainSNGAN
 
-    return {**LOOPS, "pix2pix": PlainPix2Pix, "projection": PlainProjection, "biggan": PlainBigGAN}[model]
+    others = {"projection": PlainProjection, "biggan": PlainBigGAN, "sngan": PlainSNGAN, "r3gan": PlainR3GAN}
+    return {**LOOPS, **others, "pix2pix": PlainPix2Pix}[model]
 
 
 def run_ganzoo(model: str, steps: int, backend: str, precision: str, batch_size: int | None = None) -> None:
@@ -123,6 +126,10 @@ def build_ganzoo(model: str, precision: str = "float32", size: int = 128, width:
     settings["image_shape"] = (28, 28, 1)
     if model == "wgan_gp":
         return ganzoo.WGANGP(latent_dim=128, **settings), 64
+    if model == "sngan":
+        return ganzoo.SNGAN(latent_dim=128, **settings), 64
+    if model == "r3gan":
+        return ganzoo.R3GAN(latent_dim=64, **settings), 64
     if model == "projection":
         return ganzoo.ProjectionGAN(num_classes=10, latent_dim=128, **settings), 64
     if model == "biggan":
@@ -180,7 +187,7 @@ def spread(values: list[float]) -> dict[str, float]:
 def line_up(args: argparse.Namespace) -> dict[str, dict]:
     """Who takes part: from name to the worker's task."""
     tasks = {name: {"form": form} for name, form in PLAIN_FORMS.items() if name == BASE or not args.quick}
-    if args.model in ("wgan_gp", "projection", "biggan"):  # whose algorithms draw new latents
+    if args.model not in ("dcgan", "cgan", "pix2pix"):  # whose algorithms draw new latents
         tasks = {name: task for name, task in tasks.items() if "reuse" not in task["form"]}
     for backend in args.backends:
         for precision in args.precisions:

@@ -17,6 +17,8 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import shlex
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,11 +131,10 @@ def recipe_for(name: str, dataset: str, network: Mapping[str, Any], batch_size: 
         return presets.read_recipe(name)
     name = name.removesuffix(MLP)
     model = get_model(name)
-    of_variant = [preset for preset in presets.list_presets() if presets.read_recipe(preset).model == name]
-    same = [preset for preset in of_variant if presets.read_recipe(preset).dataset.name == dataset]
-    if not of_variant:
+    recipes = [recipe for recipe in map(presets.read_recipe, presets.list_presets()) if recipe.model == name]
+    if not recipes:
         raise ValueError(f"The zoo has no recipe of {name!r}: give a recipe of your own (.yaml).")
-    recipe = presets.read_recipe((same or of_variant)[0])
+    recipe = next((recipe for recipe in recipes if recipe.dataset.name == dataset), recipes[0])
     known = inspect.signature(model.__init__).parameters
     common = {key: value for key, value in network.items() if key in known}
     training = recipe.training.model_copy(update={"batch_size": batch_size})
@@ -148,13 +149,14 @@ def perceptrons(recipe) -> dict[str, Any]:
     return {"generator": plain.generator, "discriminator": plain.discriminator}
 
 
-def page(comparison: Comparison, rows: Mapping[str, list[dict]], title: str, command: str) -> Path:
+def page(comparison: Comparison, rows: Mapping[str, list[dict]], title: str) -> Path:
     """Writes the table, the curves and what goes with them; returns the page."""
     from ganzoo import metrics
 
     output = comparison.output
     (output / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
     shortest = min(_seconds(row)[-1] for own in rows.values() for row in own)
+    command = shlex.join(["python", *sys.argv])
     lines = [f"# {title}", "", f"`{command}`", ""]
     head = [name.replace("_", " ") for name in SHOWN]
     lines.append(
@@ -165,7 +167,7 @@ def page(comparison: Comparison, rows: Mapping[str, list[dict]], title: str, com
         cells = [_spread([row[key] for row in own]) for key in SHOWN]
         cells += [f"{1000 * np.median([row['seconds_per_step'] for row in own]):.1f}"]
         cells += [f"{np.median([_seconds(row)[-1] for row in own]):.0f}"]
-        early = [np.interp(shortest * 1.001, _seconds(row), row["curve"]) for row in own]
+        early = [np.interp(shortest, _seconds(row), row["curve"]) for row in own]
         told = [metrics.rank_correlation(-np.array(row["discriminator_loss"]), row["curve"]) for row in own]
         lines.append(f"| `{name}` | {' | '.join([*cells, _spread(early), _spread(told)])} |")
     lines += ["", f"Frechet distances after {shortest:.0f} s are of {WATCHED} images, which are larger. The rank"]
@@ -227,10 +229,8 @@ def main() -> None:
     for seed in range(arguments.seeds):
         for name, recipe in recipes.items():
             rows.setdefault(name, []).append(comparison.row(name, recipe, seed))
-    command = f"python scripts/compare.py {' '.join(arguments.contestants)} --dataset {arguments.dataset}"
-    command += f" --updates {arguments.updates} --batch-size {arguments.batch_size} --seeds {arguments.seeds}"
     title = f"{len(recipes)} variants on {arguments.dataset}"
-    print(f"wrote {page(comparison, rows, title, command)}")
+    print(f"wrote {page(comparison, rows, title)}")
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from compare import Comparison, page
 
 POLICIES: dict[str, dict] = {
     "none": {},
-    "diffaugment": {"augment": {"class": "DiffAugment", "arguments": {"policies": ["translation", "cutout"]}}},
-    "ada": {"augment": {"class": "AdaptiveAugment", "arguments": {}}},
-    "consistency": {"augment": {"class": "Consistency", "arguments": {}}},
+    "diffaugment": {"augment": {"class": "DiffAugment"}},  # as `ganzoo train` chooses by itself
+    "ada": {"augment": {"class": "AdaptiveAugment"}},
+    "consistency": {"augment": {"class": "Consistency"}},
     "transfer": {"begin_with": ["dcgan-mnist"]},
     "transfer_frozen": {"begin_with": ["dcgan-mnist"], "freeze": 2},
 }
@@ -52,9 +52,8 @@ def main() -> None:
     if arguments.bound:
         whole = Comparison(arguments.output, "fashion_mnist", arguments.updates, data_dir=arguments.data_dir)
         rows["all images"] = [whole.row("all", base, 0)]
-    command = f"python scripts/few_images.py --images {arguments.images} --updates {arguments.updates}"
     title = f"{arguments.images} images of Fashion-MNIST"
-    print(f"wrote {page(comparison, rows, title, command)}")
+    print(f"wrote {page(comparison, rows, title)}")
 
 
 if __name__ == "__main__":

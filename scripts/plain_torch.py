@@ -150,6 +150,13 @@ class PlainLoop:
         """A batch of images from fresh latents."""
         return self.generator(torch.randn(self.batch_size, self.latent_dim, 1, 1, device=DEVICE), *labels)
 
+    def drawn(self, number: int) -> np.ndarray:
+        """Images of the generator in inference: uint8 (number, height, width, channels)."""
+        self.generator.eval()
+        with torch.no_grad():
+            images = torch.cat([self.fake().cpu() for _ in range(0, number, self.batch_size)])[:number]
+        return ((images + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+
     def step(self, images: torch.Tensor, *others: torch.Tensor) -> None:
         """One training step on `images_per_step` real images, float32 (n, 1, 28, 28) in [-1, 1]."""
         raise NotImplementedError
@@ -281,7 +288,4 @@ def train_plain_dcgan(images: np.ndarray, epochs: int, seed: int, num_samples: i
         for chosen in torch.randperm(len(real)).split(loop.batch_size):
             if len(chosen) == loop.batch_size:
                 loop.step(real[chosen])
-    loop.generator.eval()
-    with torch.no_grad():
-        drawn = torch.cat([loop.fake().cpu() for _ in range(0, num_samples, loop.batch_size)])[:num_samples]
-    return ((drawn + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    return loop.drawn(num_samples)

@@ -1,6 +1,7 @@
 """How few labels a semi-supervised GAN needs: its test error beside a plain classifier's of the same network.
 
-    python scripts/semisupervised.py --data-dir ../shared/data --runs runs --json runs/semisup.json
+    python scripts/semisupervised.py --data-dir ../shared/data --runs runs --json runs/semisup.json \\
+        --picture zoo_configs/pictures/semisup.png
 
 Trains `semisup-mnist` with 100 labels of five draws, and with 20, 50 and 1000 of one (a finished training is taken as
 it is), and for each the same classifier on its labels alone, with the same noise, rates and averages. Prints the test
@@ -59,6 +60,23 @@ def plain_error(recipe: Path, images, labels, arguments) -> float:
     return float(np.mean(found.argmax(axis=1) != labels))
 
 
+def draw(rows: list[dict], path: Path) -> None:
+    """Error against the number of labels."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for key, label, color in (("plain", "the classifier alone", "C1"), ("error", "semi-supervised GAN", "C0")):
+        numbers = sorted({row["labels"] for row in rows})
+        means = [100 * np.mean([row[key] for row in rows if row["labels"] == number]) for number in numbers]
+        axes.plot(numbers, means, color=color, label=label)
+        axes.plot([row["labels"] for row in rows], [100 * row[key] for row in rows], "o", color=color, markersize=4)
+    axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="test error, %")
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path)
@@ -66,6 +84,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=0)
     parser.add_argument("--plain-updates", type=int, default=3000, help="of the plain classifier, which overfits soon")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     import ganzoo
 
@@ -83,6 +102,8 @@ def main() -> None:
         )
         if arguments.json is not None:
             arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    if arguments.picture is not None:
+        draw(rows, arguments.picture)
     hundred = [row["error"] for row in rows if row["labels"] == 100]
     print(f"100 labels: {np.mean(hundred):.4f} +- {np.std(hundred, ddof=1):.4f} over {len(hundred)} draws")
 

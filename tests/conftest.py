@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import numpy as np
 import pytest
 
+TESTS = itertools.count(1)
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -29,3 +33,14 @@ def data_dir():
     if not DATA.is_dir():
         pytest.skip("needs the original data sets beside the checkout")
     return DATA
+
+
+@pytest.fixture(autouse=True)
+def no_endless_programs():
+    """Lets go of what JAX compiled, now and then: a process has 65 530 mappings, and a program takes several."""
+    yield
+    if keras.backend.backend() == "jax" and next(TESTS) % 50 == 0:
+        import jax
+
+        jax.clear_caches()
+        gc.collect()

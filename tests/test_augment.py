@@ -11,8 +11,7 @@ import ganzoo
 from ganzoo import layers
 from ganzoo.callbacks import Backup
 from ganzoo.engine.backend import input_gradient
-from ganzoo.layers.ada import _sampled
-from ganzoo.layers.augmenting import moved_by
+from ganzoo.layers.augmenting import moved_by, sampled
 
 
 def array(tensor):
@@ -97,10 +96,10 @@ def test_translation_is_uniform_over_an_eighth():
 def test_an_affine_map_says_where_pixels_come_from():
     x = pictures(1, 6, 2)
     identity = np.eye(3, dtype="float32")[None]
-    np.testing.assert_allclose(array(_sampled(ops.convert_to_tensor(x), ops.convert_to_tensor(identity))), x, atol=1e-5)
+    np.testing.assert_allclose(array(sampled(ops.convert_to_tensor(x), ops.convert_to_tensor(identity))), x, atol=1e-5)
 
     def mapped(matrix):
-        return array(_sampled(ops.convert_to_tensor(x), ops.convert_to_tensor(np.array([matrix], "float32"))))
+        return array(sampled(ops.convert_to_tensor(x), ops.convert_to_tensor(np.array([matrix], "float32"))))
 
     np.testing.assert_allclose(mapped([[1, 0, 0], [0, -1, 0], [0, 0, 1]]), x[:, :, ::-1], atol=1e-5)
     np.testing.assert_allclose(mapped([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), np.rot90(x, 1, (1, 2)), atol=1e-5)
@@ -215,6 +214,65 @@ def test_consistency_is_its_formula():
     got = float(array(model.augment.penalty(judge, x, drawn(5))))
     assert got == pytest.approx(3.0 * np.square(array(judge(x)) - array(judge(moved))).mean(), rel=1e-4)
     assert got > 0
+
+
+def codes_model(**options):
+    keras.utils.set_random_seed(0)
+    return ganzoo.InfoGAN((16, 16, 1), 4, 2, latent_dim=4, width=4, units=8, hidden=8, seed=0, **options)
+
+
+def test_invariance_is_its_formula_and_begins_when_it_should():
+    layer = layers.Invariance(weight=2.0, after=1, seed=0)
+    model = codes_model(augment=layer)
+    x = ops.convert_to_tensor(pictures(4, 16, 1))
+    moved = layer.moved(x, drawn(5))
+
+    def judge(images):
+        return model.run(model.discriminator, images, False)
+
+    def log_softmax(images):
+        logits = array(judge(images)[1]).astype("float64")
+        return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+    a, b = log_softmax(x), log_softmax(moved)
+    expected = -2.0 * (np.exp(a) * b + np.exp(b) * a).sum(axis=1).mean()
+    assert float(array(layer.penalty(judge, x, drawn(5)))) == 0, "the first step is without it"
+    assert float(array(layer.penalty(judge, x, drawn(5)))) == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ValueError, match=r"second output must be their logits.*one output"):
+        layer.penalty(lambda images: judge(images)[0], x, drawn(5))
+
+
+def test_what_invariance_moves():
+    x = pictures(3, 9, 1)
+    still = layers.Invariance(rotation=0, shear=0, zoom=0, shift=0, stroke=0)
+    np.testing.assert_allclose(array(still.moved(ops.convert_to_tensor(x), drawn())), x, atol=1e-6)
+    dot = np.full((1, 9, 9, 1), -1.0, "float32")
+    dot[0, 4, 4] = 1
+    ones = given(uniform=1.0, normal=0.0)  # the most to one side
+    thick = layers.Invariance(rotation=0, shear=0, zoom=0, shift=0, stroke=1)
+    square = array(thick.moved(ops.convert_to_tensor(dot), ones))[0, :, :, 0]
+    expected = np.full((9, 9), -1.0)
+    expected[3:6, 3:6] = 1
+    np.testing.assert_allclose(square, expected, atol=1e-6)
+    thin = array(thick.moved(ops.convert_to_tensor(dot), given(uniform=0.0, normal=0.0)))
+    np.testing.assert_allclose(thin, -1, atol=1e-6)
+    shifted = layers.Invariance(rotation=0, shear=0, zoom=0, shift=2, stroke=0)
+    place = np.argwhere(array(shifted.moved(ops.convert_to_tensor(dot), ones))[0, :, :, 0] > 0.99)
+    assert place.tolist() == [[2, 2]], "each pixel comes from two below and right of it"
+    turned = layers.Invariance(rotation=np.pi / 2, shear=0, zoom=0, shift=0, stroke=0)
+    np.testing.assert_allclose(
+        array(turned.moved(ops.convert_to_tensor(x), ones))[..., 0], np.rot90(x[..., 0], axes=(2, 1)), atol=1e-4
+    )
+
+
+def test_invariance_trains_and_is_kept(tmp_path):
+    model = codes_model(augment=layers.Invariance(after=2, seed=0))
+    assert np.isfinite(model.fit(DATA, batch_size=8, verbose=0).history["loss"]).all()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert float(array(loaded.augment.steps)) == 6 and loaded.augment.get_config() == model.augment.get_config()
+    with pytest.raises(ValueError, match="after is 0 or more"):
+        layers.Invariance(after=-1)
 
 
 def test_a_training_with_adaptive_augmentation_resumes_and_is_saved(tmp_path):

@@ -85,3 +85,18 @@ def test_few_images_compares_every_policy_on_the_same_images(small, tmp_path, mo
     ]
     assert seen[5][1:3] == (["dcgan-mnist"], 2)
     assert "| `transfer_frozen` | 0.5 ± 0 |" in (tmp_path / "README.md").read_text()
+
+
+def test_the_plain_dcgan_of_cifar_goes_on_where_it_was(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    import plain_torch_cifar as plain
+
+    images = np.random.default_rng(0).integers(0, 256, (130, 32, 32, 3), "uint8")
+    loop, steps = plain.train(images, 0.01, tmp_path / "state.pt", width=4)
+    assert steps >= 1 and loop.drawn(5).shape == (5, 32, 32, 3)
+    kept = torch.load(tmp_path / "state.pt", weights_only=True)
+    again, total = plain.train(images, kept["seconds"], tmp_path / "state.pt", width=4)  # nothing is left to do
+    assert total == steps
+    for one, other in zip(loop.generator.parameters(), again.generator.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert plain.train(images, kept["seconds"] + 0.01, tmp_path / "state.pt", width=4)[1] > steps

@@ -95,7 +95,7 @@ class GAN(BaseGAN):
                 return loss
 
             def judge(images):
-                return logit_of(self.run(self.discriminator, self.with_images(real, images), training))
+                return self.run(self.discriminator, self.with_images(real, images), training)
 
             return loss + self.augment.penalty(judge, self.images_of(real), self.noise)
 

@@ -12,6 +12,7 @@ from ganzoo.layers.consistency import Consistency
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.layers.diff_augment import DiffAugment
 from ganzoo.layers.dropout import SwitchedDropout
+from ganzoo.layers.invariance import Invariance
 from ganzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from ganzoo.layers.orthogonal import OffDiagonal
@@ -34,6 +35,7 @@ __all__ = [
     "GlobalSumPooling2D",
     "GroupNormalization",
     "Grow",
+    "Invariance",
     "LayerNormalization",
     "LogSumExp",
     "MinibatchDiscrimination",

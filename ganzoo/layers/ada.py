@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ganzoo.layers.augmenting import Augmentation, per_image
+from ganzoo.layers.augmenting import Augmentation, matrix, per_image, sampled
 
 __all__ = ["AdaptiveAugment"]
 
@@ -98,14 +98,14 @@ class AdaptiveAugment(Augmentation):
         one, zero = ops.ones_like(uniform[:, 0]), ops.zeros_like(uniform[:, 0])
 
         def scaled(a, b):
-            return _matrix(a, zero, zero, zero, b, zero, zero, zero, one)
+            return matrix(a, zero, zero, zero, b, zero, zero, zero, one)
 
         def rotated(angle):
             c, s = ops.cos(angle), ops.sin(angle)
-            return _matrix(c, -s, zero, s, c, zero, zero, zero, one)
+            return matrix(c, -s, zero, s, c, zero, zero, zero, one)
 
         def shifted(down, right):
-            return _matrix(one, zero, down, zero, one, right, zero, zero, one)
+            return matrix(one, zero, down, zero, one, right, zero, zero, one)
 
         maps = []
         if self.turns:
@@ -129,7 +129,7 @@ class AdaptiveAugment(Augmentation):
         whole = maps[0]
         for each in maps[1:]:
             whole = ops.matmul(whole, each)
-        return _sampled(x, whole)
+        return sampled(x, whole)
 
     def _recoloured(self, x, noise, p):
         channels = x.shape[-1]
@@ -156,39 +156,3 @@ class AdaptiveAugment(Augmentation):
     def get_config(self):
         own = {"target": self.target, "ramp": self.ramp, "initial": self.initial, "turns": self.turns}
         return {**super().get_config(), **own}
-
-
-def _matrix(*entries):
-    """(batch, 3, 3) of nine (batch,)."""
-    return ops.reshape(ops.stack(entries, axis=-1), (-1, 3, 3))
-
-
-def _sampled(x, maps):
-    """Each pixel from where its map says it comes from: bilinear, the image reflected at its border."""
-    _, height, width, channels = x.shape
-    rows, columns = np.mgrid[:height, :width].reshape(2, -1).astype("float32")
-    centre = (height - 1) / 2, (width - 1) / 2
-    points = ops.convert_to_tensor(np.stack([rows - centre[0], columns - centre[1], np.ones_like(rows)]))
-    places = ops.matmul(maps, points[None])  # (batch, 3, pixels)
-    flat = ops.reshape(x, (-1, height * width, channels))
-    near = []
-    for i, size in enumerate((height, width)):
-        place = _reflected(places[:, i] + centre[i], size)
-        low = ops.clip(ops.floor(place), 0, max(size - 2, 0))
-        near.append((ops.cast(low, "int32"), place - low))
-    (top, below), (left, right) = near
-    total = 0.0
-    for down, a in ((0, 1 - below), (min(1, height - 1), below)):
-        for across, b in ((0, 1 - right), (min(1, width - 1), right)):
-            index = (top + down) * width + left + across
-            total = total + ops.take_along_axis(flat, index[..., None], axis=1) * (a * b)[..., None]
-    return ops.reshape(total, (-1, height, width, channels))
-
-
-def _reflected(place, size: int):
-    """Places on a line of pixels, those beyond its ends turned back."""
-    if size == 1:
-        return ops.zeros_like(place)
-    period = 2.0 * (size - 1)
-    place = ops.abs(place - period * ops.round(place / period))
-    return ops.clip(place, 0.0, size - 1.0)

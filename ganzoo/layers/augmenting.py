@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ganzoo.layers.augmentation import transform
 
-__all__ = ["Augmentation", "moved_by", "per_image"]
+__all__ = ["Augmentation", "matrix", "moved_by", "per_image", "sampled"]
 
 
 class Augmentation(keras.layers.Layer):
@@ -45,7 +46,7 @@ class Augmentation(keras.layers.Layer):
         """Takes note of the discriminator's answers to real images, once in each of its steps."""
 
     def penalty(self, judge: Callable, images, noise):
-        """A further term of the discriminator's loss, of real images; `judge` is from images to logits."""
+        """A further term of the discriminator's loss, of real images; `judge` is from images to its whole answer."""
         return 0.0
 
     def call(self, inputs, training=None):
@@ -77,3 +78,39 @@ def moved_by(images, rows, columns):
 
     _, height, width, _ = images.shape
     return transform(matrices(columns, width), transform(matrices(rows, height), images))
+
+
+def matrix(*entries):
+    """(batch, 3, 3) of nine (batch,)."""
+    return ops.reshape(ops.stack(entries, axis=-1), (-1, 3, 3))
+
+
+def sampled(x, maps):
+    """Each pixel from where its map says it comes from: bilinear, the image reflected at its border."""
+    _, height, width, channels = x.shape
+    rows, columns = np.mgrid[:height, :width].reshape(2, -1).astype("float32")
+    centre = (height - 1) / 2, (width - 1) / 2
+    points = ops.convert_to_tensor(np.stack([rows - centre[0], columns - centre[1], np.ones_like(rows)]))
+    places = ops.matmul(maps, points[None])  # (batch, 3, pixels)
+    flat = ops.reshape(x, (-1, height * width, channels))
+    near = []
+    for i, size in enumerate((height, width)):
+        place = _reflected(places[:, i] + centre[i], size)
+        low = ops.clip(ops.floor(place), 0, max(size - 2, 0))
+        near.append((ops.cast(low, "int32"), place - low))
+    (top, below), (left, right) = near
+    total = 0.0
+    for down, a in ((0, 1 - below), (min(1, height - 1), below)):
+        for across, b in ((0, 1 - right), (min(1, width - 1), right)):
+            index = (top + down) * width + left + across
+            total = total + ops.take_along_axis(flat, index[..., None], axis=1) * (a * b)[..., None]
+    return ops.reshape(total, (-1, height, width, channels))
+
+
+def _reflected(place, size: int):
+    """Places on a line of pixels, those beyond its ends turned back."""
+    if size == 1:
+        return ops.zeros_like(place)
+    period = 2.0 * (size - 1)
+    place = ops.abs(place - period * ops.round(place / period))
+    return ops.clip(place, 0.0, size - 1.0)

@@ -48,8 +48,12 @@ class Consistency(Augmentation):
         return ops.where(ops.reshape(draws[:, 2], (-1, 1, 1, 1)) < 0.5, ops.flip(moved, 2), moved)
 
     def penalty(self, judge, images, noise):
-        difference = judge(images) - judge(self.moved(images, noise))
-        return self.weight * ops.mean(ops.square(ops.cast(difference, "float32")))
+        one, other = (_logits(judge(each)) for each in (images, self.moved(images, noise)))
+        return self.weight * ops.mean(ops.square(one - other))
 
     def get_config(self):
         return {**super().get_config(), "weight": self.weight, "mirror": self.mirror}
+
+
+def _logits(answer):
+    return ops.cast(answer[0] if isinstance(answer, (list, tuple)) else answer, "float32")

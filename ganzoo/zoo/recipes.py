@@ -102,7 +102,7 @@ class Schedule(_Strict):
 class Augment(_Strict):
     """Through what the discriminator sees images in training: a class of `ganzoo.layers` and its arguments."""
 
-    class_name: Literal["DiffAugment", "AdaptiveAugment", "Consistency"] = pydantic.Field(alias="class")
+    class_name: Literal["DiffAugment", "AdaptiveAugment", "Consistency", "Invariance"] = pydantic.Field(alias="class")
     arguments: dict[str, Any] = {}
 
 

@@ -49,17 +49,14 @@ class Pipelines:
             on_epoch_begin=lambda epoch, logs: x.on_epoch_begin(), on_epoch_end=lambda epoch, logs: x.on_epoch_end()
         )
         data, validation_data = pipeline(x, told=True), pipeline(validation_data)
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            return super().fit(  # type: ignore[misc]
-                data, callbacks=[telling, *callbacks], validation_data=validation_data, **kwargs
-            )
-        callbacks.callbacks.append(telling)
+        held = callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks
+        held.insert(0, telling)
         try:
             return super().fit(  # type: ignore[misc]
                 data, callbacks=callbacks, validation_data=validation_data, **kwargs
             )
         finally:
-            callbacks.callbacks.remove(telling)
+            held.remove(telling)
 
     def evaluate(self, x=None, y=None, **kwargs):
         return super().evaluate(pipeline(x), **kwargs)
