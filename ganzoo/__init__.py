@@ -40,6 +40,7 @@ _HOME = {
             "BigGAN",
             "SemiSupervisedGAN",
             "Pix2Pix",
+            "CycleGAN",
             "FramePrediction",
         ),
         "ganzoo.models",

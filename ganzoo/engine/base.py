@@ -93,6 +93,9 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         self.data = dict(data or default_data(self.image_shape))
         self.target = next((name for name in self.data if name not in self._names_of(self.generator)), "")
         self.latent_dim = check_networks(self)
+        known = self.data[self.target].shape if self.target else ()
+        if len(known) == len(self.image_shape):  # a generator of any size, which training gives one
+            self.image_shape = tuple(n if own is None else own for own, n in zip(self.image_shape, known))
         self.plain = len(self.data) == 1 and len(self.generator.inputs) == 1
         # Scrambled, because Keras' torch backend adds seed and counter: neighbouring seeds would share their numbers.
         drawn = np.random.SeedSequence(int(np.random.randint(2**31 - 1)) if seed is None else seed).generate_state(2)
@@ -416,7 +419,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
         """What a player minimises: its loss and the regularizers of its weights."""
 
         def objective():
-            loss = loss_fn()
+            loss, *others = backend.listed(loss_fn())
             if len(getattr(loss, "shape", ())):
                 raise ValueError(
                     "A loss is one number: take the mean over the batch (keras.ops.mean). "
@@ -425,7 +428,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
             for variable in variables:
                 if getattr(variable, "regularizer", None) is not None:
                     loss = loss + ops.cast(variable.regularizer(variable), "float32")
-            return loss
+            return (loss, *others) if others else loss
 
         return objective
 

@@ -18,7 +18,7 @@ from ganzoo.engine import backend
 from ganzoo.engine.backend.scope import StepScope
 from ganzoo.engine.before import named_arguments
 from ganzoo.engine.mixin import Mixin
-from ganzoo.engine.parts import Images, Text, input_names, pick
+from ganzoo.engine.parts import Images, Part, Text, input_names, pick
 from ganzoo.networks.making import seed_states
 
 __all__ = ["Drawing"]
@@ -70,7 +70,8 @@ class Drawing(Mixin):
     def predict(self, x, *args, **kwargs):
         """As in Keras: float images in [-1, 1] for the generator's inputs, an array or a dictionary by name."""
         if isinstance(x, Mapping):
-            x = {name: self.data[name].check(v, name, True) if name in self.data else v for name, v in x.items()}
+            parts = self._parts_of(self._generator_of(x))
+            x = {name: parts[name].check(v, name, True) if name in parts else v for name, v in x.items()}
         return super().predict(x, *args, **kwargs)
 
     def generate(
@@ -181,6 +182,11 @@ class Drawing(Mixin):
     def _names_of(self, generator: keras.Model) -> list[str]:
         return input_names(generator, "latents", self.data)
 
+    def _parts_of(self, generator: keras.Model) -> dict[str, Part]:
+        """The data, those that the generator takes in the sizes that it takes: any, where training has one."""
+        taken = {name: tuple(x.shape[1:]) for name, x in zip(self._names_of(generator), generator.inputs)}
+        return {name: part.of_shape(taken.get(name, part.shape)) for name, part in self.data.items()}
+
     def _generator_of(self, inputs: Mapping[str, Any]) -> keras.Model:
         """The generator that takes what is given, where a model has several."""
         generators = self.generators()
@@ -230,7 +236,7 @@ class Drawing(Mixin):
         if np.size(values) == 0:
             raise ValueError(f"`{name}` holds nothing to draw from. Received: {name}={values!r}")
         if name in self.data:
-            part = self.data[name]
+            part = self._parts_of(generator)[name]
             if isinstance(values, (str, bytes)) and not isinstance(part, Text):
                 raise ValueError(
                     f"`{name}` is {type(part).__name__}, given as numbers: read files with ganzoo.data.load_folder. "

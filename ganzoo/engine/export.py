@@ -194,10 +194,8 @@ def _of_latents(drawn: np.ndarray, taken: tuple) -> _Input:
 
 
 def _of_part(part: Part, taken: tuple, name: str, seed: int) -> _Input:
-    """An input that is a part of the data; the network may fix a size that the part leaves open."""
-    if None in part.shape:
-        shape = tuple(size if own is None else own for own, size in zip(part.shape, taken))
-        part = type(part).from_config({**part.get_config(), "shape": shape})
+    """An input that is a part of the data; the network may fix a size that the part leaves open, or leave it open."""
+    part = part.of_shape(taken)
     packed = part.check(part.examples(NUM_EXAMPLES, seed), name, True)
     examples = keras.ops.convert_to_numpy(part.to_device(keras.ops.convert_to_tensor(packed)))
     return _Input(part.shape, examples.astype(part.dtype, copy=False))

@@ -134,12 +134,13 @@ class GAN(BaseGAN):
         to the model (seeds, schedules) stays; what it would write to weights of other players' networks is discarded.
 
         Args:
-            loss_fn: function without arguments that returns a scalar; the weights' regularizers are added to it.
+            loss_fn: function without arguments that returns a scalar; the weights' regularizers are added to it. Or a
+                pair of one and whatever else of it is needed, generated images: it comes back without gradient.
             player: a key of `players`.
             training: if False, the loss is computed and nothing is updated.
 
         Returns:
-            The loss before the update.
+            The loss before the update; the pair where `loss_fn` gives one.
         """
         variables = self.trainable_variables_of(player)
         objective = self._objective(loss_fn, player, variables)

@@ -62,6 +62,10 @@ class Part:
         """Whether values are one example rather than an array of them."""
         return np.ndim(values) == len(self.shape)
 
+    def of_shape(self, shape: tuple[int | None, ...]) -> Part:
+        """The part as a network takes it that may leave open, or fix, what the part does not."""
+        return self
+
     def examples(self, num: int, seed: int = 0) -> np.ndarray:
         """Examples (num, *shape) as a user could give them, made of nothing but the seed: the same everywhere."""
         raise NotImplementedError
@@ -91,21 +95,39 @@ class Images(Part):
     Args:
         shape: height and width may be None, for a model of any size; channels are any number.
         group, derived: see `Part`.
+        multiple: int, height and width are multiples of it.
 
     Example:
         >>> data = {"source": Images((256, 256, 1)), "target": Images((256, 256, 3))}
     """
 
-    def __init__(self, shape: tuple[int | None, ...], group: str = "", derived: bool = False):
+    def __init__(self, shape: tuple[int | None, ...], group: str = "", derived: bool = False, multiple: int = 1):
         if not isinstance(shape, (tuple, list)) or len(shape) != 3 or shape[2] is None:
             raise ValueError(f"Images have the shape (height, width, channels). Received: shape={shape!r}")
         check_positive(**{name: n for name, n in zip(("height", "width", "channels"), shape) if n is not None})
+        check_positive(multiple=multiple)
         super().__init__(tuple(None if n is None else int(n) for n in shape), group, derived)
+        self.multiple = int(multiple)
+        self._check_multiple(self.shape[:2], f"shape={self.shape}")
 
     def check(self, values, name, allow_nonnegative=False):
         images = as_array(values)
         check_images(images, self._shape_of(images), allow_nonnegative=allow_nonnegative, name=name)
+        self._check_multiple(images.shape[1:3], f"{name} of shape {images.shape}")
         return images if images.dtype == np.uint8 else images.astype("float32", copy=False)
+
+    def _check_multiple(self, sides: Iterable[int | None], received: str) -> None:
+        if any(side is not None and side % self.multiple for side in sides):
+            raise ValueError(
+                f"Height and width are multiples of {self.multiple}: resize, crop or pad the images. "
+                f"Received: {received}"
+            )
+
+    def of_shape(self, shape):
+        return self if shape == self.shape else type(self).from_config({**self.get_config(), "shape": shape})
+
+    def get_config(self):
+        return {**super().get_config(), **({"multiple": self.multiple} if self.multiple > 1 else {})}
 
     def _shape_of(self, images: np.ndarray) -> Any:
         """The shape that these images must have: their own, where any will do."""

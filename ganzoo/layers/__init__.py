@@ -16,6 +16,8 @@ from ganzoo.layers.invariance import Invariance
 from ganzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from ganzoo.layers.orthogonal import OffDiagonal
+from ganzoo.layers.padding import ReflectionPadding2D
+from ganzoo.layers.pool import ImagePool
 from ganzoo.layers.pyramid import Clip, Grow, Shrink
 from ganzoo.layers.spectral import SpectralNormalization
 from ganzoo.layers.weight_norm import WeightNormDense
@@ -35,6 +37,7 @@ __all__ = [
     "GlobalSumPooling2D",
     "GroupNormalization",
     "Grow",
+    "ImagePool",
     "Invariance",
     "LayerNormalization",
     "LogSumExp",
@@ -43,6 +46,7 @@ __all__ = [
     "Modulation",
     "OffDiagonal",
     "Pack",
+    "ReflectionPadding2D",
     "Shrink",
     "SpatialAttention",
     "SpectralNormalization",

@@ -39,7 +39,7 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def __init__(self, group: int = 4, **kwargs):
         super().__init__(**kwargs)
-        _check_positive(group=group)
+        check_positive(group=group)
         self.group = int(group)
 
     def call(self, inputs):
@@ -97,7 +97,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
 
     def __init__(self, kernels: int = 50, dimensions: int = 5, **kwargs):
         super().__init__(**kwargs)
-        _check_positive(kernels=kernels, dimensions=dimensions)
+        check_positive(kernels=kernels, dimensions=dimensions)
         self.kernels, self.dimensions = int(kernels), int(dimensions)
 
     def build(self, input_shape):
@@ -141,7 +141,7 @@ class Pack(keras.layers.Layer):
 
     def __init__(self, number: int = 2, **kwargs):
         super().__init__(**kwargs)
-        _check_positive(number=number)
+        check_positive(number=number)
         self.number = int(number)
 
     def call(self, inputs):
@@ -159,7 +159,7 @@ class Pack(keras.layers.Layer):
         return {**super().get_config(), "number": self.number}
 
 
-def _check_positive(**numbers: int) -> None:
+def check_positive(**numbers: int) -> None:
     for name, value in numbers.items():
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")

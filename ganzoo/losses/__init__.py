@@ -4,6 +4,7 @@ Losses take logits of any shape (scores before any sigmoid: one per image, or a 
 return a float32 scalar, the mean over all logits.
 """
 
+from ganzoo.losses.absolute import absolute_error
 from ganzoo.losses.classes import class_loss, code_loss
 from ganzoo.losses.entropy import (
     minimax_generator_loss,
@@ -18,6 +19,7 @@ from ganzoo.losses.relativistic import relativistic_average_loss, relativistic_p
 from ganzoo.losses.wasserstein import wasserstein_discriminator_loss, wasserstein_generator_loss
 
 __all__ = [
+    "absolute_error",
     "class_loss",
     "code_loss",
     "feature_matching_loss",

@@ -3,6 +3,7 @@
 from ganzoo.models.acgan import ACGAN
 from ganzoo.models.biggan import BigGAN
 from ganzoo.models.cgan import CGAN
+from ganzoo.models.cyclegan import CycleGAN
 from ganzoo.models.dcgan import DCGAN
 from ganzoo.models.dragan import DRAGAN
 from ganzoo.models.hinge import HingeGAN
@@ -37,6 +38,7 @@ __all__ = [
     "WGAN",
     "WGANGP",
     "BigGAN",
+    "CycleGAN",
     "FramePrediction",
     "HingeGAN",
     "InfoGAN",

@@ -18,7 +18,11 @@ KERNEL = 4
 
 
 def patchgan_discriminator(
-    shapes: Mapping[str, tuple[int, ...]], width: int = 64, num_layers: int = 3, normalization: str | None = "instance"
+    shapes: Mapping[str, tuple[int, ...]],
+    width: int = 64,
+    num_layers: int = 3,
+    normalization: str | None = "instance",
+    name: str = "discriminator",
 ) -> keras.Model:
     """Images to a map of logits, each of which sees one patch: 70x70 pixels with three layers of stride 2.
 
@@ -37,6 +41,7 @@ def patchgan_discriminator(
         num_layers: int, the layers of stride 2.
         normalization: ``"instance"``, ``"batch"``, ``"spectral"`` (spectral normalisation of all kernels, Miyato et al.
             2018, arXiv:1802.05957, and no other) or None.
+        name: str, of the network.
 
     Returns:
         A `keras.Model` from a dict of float32 (batch, height, width, channels), by those names, to float32 logits
@@ -60,19 +65,19 @@ def patchgan_discriminator(
     """
     check_normalization(normalization, ("instance", "batch", "spectral", None))
     check_positive(width=width, num_layers=num_layers)
-    shapes = {name: as_image_shape(shape) for name, shape in shapes.items()}
+    shapes = {own: as_image_shape(shape) for own, shape in shapes.items()}
     _check_sizes(shapes, num_layers)
     spectral = normalization == "spectral"
     norm = None if spectral else normalization
-    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    inputs = {own: keras.Input(shape, name=own) for own, shape in shapes.items()}
     x = Concatenate(name="concatenate")(list(inputs.values())) if len(inputs) > 1 else next(iter(inputs.values()))
     for i in range(num_layers + 1):
-        name, is_last = f"conv{i + 1}", i == num_layers
-        x = _convolution(x, width * min(2**i, 8), 1 if is_last else 2, name, spectral, use_bias=norm is None or i == 0)
-        x = normalized(x, norm if i > 0 else None, f"{name}_norm")
-        x = LeakyReLU(0.2, name=f"{name}_relu")(x)
+        layer, is_last = f"conv{i + 1}", i == num_layers
+        x = _convolution(x, width * min(2**i, 8), 1 if is_last else 2, layer, spectral, use_bias=norm is None or i == 0)
+        x = normalized(x, norm if i > 0 else None, f"{layer}_norm")
+        x = LeakyReLU(0.2, name=f"{layer}_relu")(x)
     x = _convolution(x, 1, 1, "to_logits", spectral)
-    return keras.Model(inputs, Activation("linear", dtype="float32", name="logits")(x), name="discriminator")
+    return keras.Model(inputs, Activation("linear", dtype="float32", name="logits")(x), name=name)
 
 
 def _convolution(x, channels: int, stride: int, name: str, spectral: bool, use_bias: bool = True):

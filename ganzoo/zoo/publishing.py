@@ -13,7 +13,7 @@ import numpy as np
 from ganzoo import metrics, plot
 from ganzoo.engine.parts import Images, Labels
 from ganzoo.zoo import presets, recipes, weights
-from ganzoo.zoo.reading import read_parts
+from ganzoo.zoo.reading import layout_of, read_parts
 from ganzoo.zoo.recipes import Card, Golden, Recipe
 from ganzoo.zoo.records import BEST, WEIGHTS, differences, normal, read_record, settings
 from ganzoo.zoo.training import MONITOR, MONITORED
@@ -89,6 +89,8 @@ def publish(
 def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Card:
     """Measures a published preset and writes the numbers to its card.
 
+    A model of two domains without pairs has none: no protocol of the zoo is for it, scripts of their own measure it.
+
     Args:
         preset: Its name.
         folder: The folder of its training: with it, the weights of the epoch that was best by its distance to training
@@ -114,6 +116,8 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
             raise ValueError(f"The preset was published from another training than that in {folder}: {origin}")
         best = record.get("best")
     watched = recipe.dataset.name in metrics.extractor_names()
+    if not watched and layout_of(presets.build(recipe).data) == "domains":
+        return card
     protocol = "extended" if watched else "paired"
     numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": protocol, **options}))}
     if best is not None:
@@ -194,10 +198,18 @@ def _halved(recipe: Recipe, trained: Path, path: Path) -> tuple[GAN, float]:
 
 
 def _compared(model: GAN) -> np.ndarray:
-    """Images for examples of what the generator must be told, as many as show a difference."""
+    """Numbers of images for examples of what each generator must be told, as many as show a difference."""
     num = min(NUM_COMPARED, max(4, PIXELS_COMPARED // int(np.prod(model.image_shape))))
-    given: dict[str, Any] = {name: model.data[name].examples(num, SEED) for name in model.conditions()}
-    return model.generate(num, seed=SEED, **given)
+    drawn = []
+    for generator in model.generators():
+        given: dict[str, Any] = {name: model.data[name].examples(num, SEED) for name in model.conditions(generator)}
+        drawn.append(model.generate(num, seed=SEED, **given).ravel())
+    return np.concatenate(drawn)
+
+
+def _asked(model: GAN) -> list[str]:
+    """The parts that any of the generators must be told."""
+    return [name for name in model.data if any(name in model.conditions(each) for each in model.generators())]
 
 
 def _shown(
@@ -206,13 +218,13 @@ def _shown(
     """What the sheet is drawn for, where a generator must be told more than labels."""
     if given:
         if unknown := set(given) - set(model.data):
-            raise ValueError(f"A sheet is drawn for {', '.join(model.conditions())}. Received: {unknown.pop()}=...")
+            raise ValueError(f"A sheet is drawn for {', '.join(_asked(model))}. Received: {unknown.pop()}=...")
         return {name: model.data[name].read(text, name) for name, text in given.items()}
-    told = [model.data[name] for name in model.conditions()]
+    told = [model.data[name] for name in _asked(model)]
     if all(isinstance(part, Labels) for part in told):
         return None
     if not recipe.dataset.shown:
-        return {name: model.data[name].examples(8, SEED) for name in model.conditions()}
+        return {name: model.data[name].examples(8, SEED) for name in _asked(model)}
     dataset = recipe.dataset
     parts = read_parts(
         model.data,

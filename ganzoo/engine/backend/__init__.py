@@ -3,6 +3,7 @@
 Each backend module offers the same seven names:
 
 - ``value_and_grad(loss_fn, variables)``: loss, its gradients and the state that computing it would have written;
+  of a `loss_fn` that returns ``(loss, other)`` that pair, without gradient, in the loss's place;
 - ``forward(fn)``: result and state writes of ``fn()``, without gradient;
 - ``input_gradient(fn, x)``: d sum(fn(x)) / dx, differentiable again, never writing state;
 - ``no_gradient()``: a context in which nothing is recorded for differentiation;
@@ -19,6 +20,7 @@ import contextlib
 
 import keras
 
+from ganzoo.engine.backend.scope import listed
 from ganzoo.engine.quiet import starting
 
 BACKEND = keras.config.backend()
@@ -46,6 +48,7 @@ __all__ = [
     "import_tensorflow",
     "input_gradient",
     "keep_tensorflow_off_gpu",
+    "listed",
     "no_gradient",
     "prepared",
     "read_torch_file",

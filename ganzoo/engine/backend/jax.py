@@ -6,7 +6,7 @@ import jax
 from keras import ops
 
 from ganzoo.engine.backend.jax_state import KeepsState
-from ganzoo.engine.backend.scope import StepScope
+from ganzoo.engine.backend.scope import StepScope, listed
 
 
 def value_and_grad(loss_fn, variables):
@@ -14,12 +14,12 @@ def value_and_grad(loss_fn, variables):
 
     def pure(parameters):
         with StepScope(zip(variables, parameters)) as scope:
-            loss = loss_fn()
+            loss, *kept = listed(loss_fn())
         written[:] = [variable for variable, _ in scope.updates]
-        return loss, [value for _, value in scope.updates]
+        return loss, (kept, [value for _, value in scope.updates])
 
-    (loss, values), gradients = jax.value_and_grad(pure, has_aux=True)([v.value for v in variables])
-    return loss, gradients, list(zip(written, values))
+    (loss, (kept, values)), gradients = jax.value_and_grad(pure, has_aux=True)([v.value for v in variables])
+    return (loss, *kept) if kept else loss, gradients, list(zip(written, values))
 
 
 def forward(fn):

@@ -62,3 +62,8 @@ class StepScope(keras.StatelessScope):
 def current() -> StepScope | None:
     """The innermost open scope of this thread."""
     return getattr(_active, "scope", None)
+
+
+def listed(result) -> list:
+    """What a loss function returns: its loss, and in a tuple what else is to come back beside it."""
+    return list(result) if isinstance(result, tuple) else [result]

@@ -5,7 +5,7 @@ import contextlib
 import tensorflow as tf
 from keras import ops
 
-from ganzoo.engine.backend.scope import StepScope
+from ganzoo.engine.backend.scope import StepScope, listed
 from ganzoo.engine.backend.tensorflow_data import Pipelines
 
 
@@ -14,12 +14,13 @@ def value_and_grad(loss_fn, variables):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(values)
         with StepScope() as scope:
-            loss = loss_fn()
+            loss, *kept = listed(loss_fn())
         # Keras sums the gradients of all replicas.
         scaled = loss / tf.cast(tf.distribute.get_strategy().num_replicas_in_sync, loss.dtype)
     gradients = tape.gradient(scaled, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     # An embedding's gradient is a list of rows, one row perhaps twice, whose squares Adam would take one by one.
-    return loss, [tf.convert_to_tensor(gradient) for gradient in gradients], scope.updates
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    return (loss, *tf.nest.map_structure(tf.stop_gradient, kept)) if kept else loss, gradients, scope.updates
 
 
 def forward(fn):

@@ -4,7 +4,7 @@ import torch
 from keras import ops, tree
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ganzoo.engine.backend.scope import StepScope
+from ganzoo.engine.backend.scope import StepScope, listed
 from ganzoo.engine.backend.torch_networks import direct_calls
 from ganzoo.engine.backend.torch_updates import as_weight
 
@@ -13,11 +13,12 @@ no_gradient = torch.no_grad
 
 def value_and_grad(loss_fn, variables):
     with torch.enable_grad(), StepScope() as scope:
-        loss = loss_fn()
+        loss, *kept = listed(loss_fn())
     # Not `loss.backward()`: that would fill the other players' gradients too.
     weights = [v.value for v in variables]
     gradients = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
-    return loss.detach(), list(map(as_weight, gradients, weights)), scope.updates
+    loss, *kept = tree.map_structure(lambda tensor: tensor.detach(), [loss, *kept])
+    return (loss, *kept) if kept else loss, list(map(as_weight, gradients, weights)), scope.updates
 
 
 def forward(fn):

@@ -9,10 +9,17 @@ import keras
 
 if keras.backend.backend() == "tensorflow":
     from ganzoo.engine.backend.kernels.composite import settle
-    from ganzoo.engine.backend.kernels.tensorflow import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm
+    from ganzoo.engine.backend.kernels.tensorflow import (
+        batch_norm,
+        conv2d,
+        conv2d_transpose,
+        group_norm,
+        layer_norm,
+        reflect,
+    )
 elif keras.backend.backend() == "jax":
     from ganzoo.engine.backend.kernels.composite import settle
-    from ganzoo.engine.backend.kernels.jax import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm
+    from ganzoo.engine.backend.kernels.jax import batch_norm, conv2d, conv2d_transpose, group_norm, layer_norm, reflect
 elif keras.backend.backend() == "torch":
     from ganzoo.engine.backend.kernels.torch import (
         batch_norm,
@@ -20,6 +27,7 @@ elif keras.backend.backend() == "torch":
         conv2d_transpose,
         group_norm,
         layer_norm,
+        reflect,
         settle,
     )
 else:
@@ -28,4 +36,4 @@ else:
         f"Received: KERAS_BACKEND={keras.backend.backend()}"
     )
 
-__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm", "settle"]
+__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm", "reflect", "settle"]

@@ -18,7 +18,7 @@ from jax import lax
 
 from ganzoo.engine.backend.kernels.composite import batch_norm, group_norm, layer_norm
 
-__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm"]
+__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm", "reflect"]
 
 # `pads` are such that the windows cover the padded image exactly (a negative one cuts off what no window reaches):
 # size + before + after == (outputs - 1) * stride + kernel. Then each of the three shapes follows from the other two.
@@ -117,3 +117,7 @@ def conv2d_transpose(x, kernel, bias, strides, padding):
         pads.append((before, after))
     y = transposed_convolution(x, kernel, strides, tuple(pads))
     return y if bias is None else y + bias
+
+
+def reflect(x, rows, columns):
+    return jnp.pad(x, [(0, 0), (rows, rows), (columns, columns), (0, 0)], mode="reflect")

@@ -7,7 +7,7 @@ import tensorflow as tf
 from ganzoo.engine.backend.kernels import composite
 from ganzoo.engine.backend.kernels.composite import group_norm, layer_norm
 
-__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm"]
+__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm", "reflect"]
 
 FUSED_DTYPES = (tf.float32, tf.bfloat16, tf.float16)
 MINIMAL_EPSILON = 1e-5  # of cuDNN
@@ -44,3 +44,7 @@ def batch_norm(x, gamma, beta, epsilon):
     count = tf.cast(tf.size(image) // channels, tf.float32)
     y = y if image is x else tf.reshape(y, tf.shape(x))
     return y, tf.stop_gradient(mean), tf.stop_gradient(variance) * (count - 1) / count  # the kernel's is unbiased
+
+
+def reflect(x, rows, columns):
+    return tf.pad(x, [[0, 0], [rows, rows], [columns, columns], [0, 0]], "REFLECT")

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from ganzoo.engine.backend.kernels import composite
 
-__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm", "settle"]
+__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "group_norm", "layer_norm", "reflect", "settle"]
 
 
 def same_padding(size, kernel, stride):
@@ -75,3 +75,7 @@ def layer_norm(x, gamma, beta, axes, epsilon):
     wide = wide.movedim(axes, last)
     y = F.layer_norm(wide, wide.shape[last[0] :], gamma, beta, epsilon)
     return y.movedim(last, axes).to(x.dtype)
+
+
+def reflect(x, rows, columns):
+    return F.pad(x.permute(0, 3, 1, 2), (columns, columns, rows, rows), "reflect").permute(0, 2, 3, 1)
