@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,8 @@ def load_films(
         return _of_archive(path, image_size, mode)
     if image_size is None:
         raise ValueError(f"Frames need a size to be brought to: say image_size=. Received: path={str(path)!r}")
-    size, mode, reading = parse_size(image_size), mode or "RGB", {"fit": fit, "max_value": max_value}
+    size, mode = parse_size(image_size), mode or "RGB"
+    reading: dict[str, Any] = {"fit": fit, "max_value": max_value}
     if path.is_file():
         return [_of_pages(path, size, mode, reading)]
     existing_folder(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -143,7 +143,7 @@ def _checked(images: np.ndarray, labels: np.ndarray, speed: tuple[float, float])
 
 def _boxes(images: np.ndarray) -> np.ndarray:
     """int64 (m, 2, 2): first row and the one after the last, first column and the one after the last, not black."""
-    seen = images.any(axis=-1)
+    seen: Any = images.any(axis=-1)
     return np.stack([_ends(seen.any(axis=2)), _ends(seen.any(axis=1))], axis=1)
 
 

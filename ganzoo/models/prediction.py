@@ -1,6 +1,7 @@
 """Prediction: the next frame of a film from the last ones. Mathieu, Couprie and LeCun 2015, arXiv:1511.05440."""
 
 from functools import partial
+from typing import Any
 
 import keras
 from keras import ops
@@ -41,7 +42,6 @@ class FramePrediction(GAN):
         >>> film = model.predict_film(frames, steps=8)            # uint8 (n, 8, 64, 64, 1)
 
     Reference: Mathieu, Couprie and LeCun 2015, arXiv:1511.05440, sections 3.1 (sizes), 3.2 (adversary), 3.3 (GDL).
-
     Differs from the paper: Adam instead of SGD; errors are means over pixels and channels; both players see the same
         batch; narrower networks, the discriminators with spectral normalisation; G is averaged.
     """
@@ -67,7 +67,7 @@ class FramePrediction(GAN):
         **kwargs,
     ):
         shape = as_image_shape(image_shape)
-        layout = {"image_shape": shape, "num_frames": num_frames, "levels": levels}
+        layout: Any = {"image_shape": shape, "num_frames": num_frames, "levels": levels}
         super().__init__(
             generator or partial(prediction_generator, **layout, width=width),
             discriminator or partial(prediction_discriminator, **layout, width=discriminator_width or width),

@@ -166,7 +166,7 @@ def films_of(parts: Mapping[str, Part], source: Any, split: str) -> Path | None:
 
 def _of_films(path: Path, wanted: Mapping[str, Part], given: Any, resized: bool, reading: dict) -> dict[str, Any]:
     """Histories and the frames that follow them."""
-    frames = next(name for name, part in wanted.items() if isinstance(part, Frames))
+    frames, part = next((name, part) for name, part in wanted.items() if isinstance(part, Frames))
     others = [name for name in wanted if name != frames]
     if len(others) != 1:
         raise ValueError(f"Films have frames and the one that follows. Received: a model of {', '.join(wanted)}")
@@ -174,7 +174,7 @@ def _of_films(path: Path, wanted: Mapping[str, Part], given: Any, resized: bool,
         raise ValueError(f"Films are read whole, all pages and no frame left out. Received: {', '.join(ignored)}")
     shape = given or (_known(wanted[others[0]]) if resized or path.suffix not in (".npz", ".npy") else None)
     films = data.load_films(path, shape and shape[:2], shape and _mode(shape[2]), **reading)
-    return dict(zip((frames, others[0]), data.film_examples(films, wanted[frames].num_frames)))
+    return dict(zip((frames, others[0]), data.film_examples(films, part.num_frames)))
 
 
 def _holds_pairs(folder: Path, asked: Mapping[str, Part]) -> bool:
