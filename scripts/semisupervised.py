@@ -22,16 +22,19 @@ DRAWS = ((10, 0), (10, 1), (10, 2), (10, 3), (10, 4), (2, 0), (5, 0), (100, 0)) 
 
 
 def recipe_of(per_class: int, draw: int, arguments) -> Path:
-    """The preset's recipe with other labels, as a file."""
+    """The preset's recipe, or a file of it with other labels."""
     from ganzoo.zoo import presets
 
-    recipe = yaml.safe_load(presets.recipe_path("semisup-mnist").read_text(encoding="utf-8"))
-    recipe["dataset"]["few"] = {"per_class": per_class, "draw": draw}
+    preset = presets.recipe_path("semisup-mnist")
+    own = yaml.safe_load(preset.read_text(encoding="utf-8"))
+    dataset = {**own["dataset"], "few": {"per_class": per_class, "draw": draw}}
     if arguments.held_out:
-        recipe["dataset"]["split"] = f"train[:-{arguments.held_out}]"
+        dataset["split"] = f"train[:-{arguments.held_out}]"
+    if dataset == own["dataset"]:
+        return preset
     arguments.runs.mkdir(parents=True, exist_ok=True)
     path = arguments.runs / f"semisup-{10 * per_class}-{draw}.yaml"
-    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    path.write_text(yaml.safe_dump({**own, "dataset": dataset}), encoding="utf-8")
     return path
 
 
@@ -72,6 +75,9 @@ def draw(rows: list[dict], path: Path) -> None:
         axes.plot(numbers, means, color=color, label=label)
         axes.plot([row["labels"] for row in rows], [100 * row[key] for row in rows], "o", color=color, markersize=4)
     axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="test error, %")
+    axes.set_xticks([20, 50, 100, 1000], ["20", "50", "100", "1000"], minor=False)
+    axes.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"], minor=False)
+    axes.minorticks_off()
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
@@ -91,15 +97,14 @@ def main() -> None:
     split = f"train[-{arguments.held_out}:]" if arguments.held_out else "test"
     images, labels = ganzoo.data.load("mnist", split, data_dir=arguments.data_dir, return_labels=True)
     rows = []
-    for per_class, draw in DRAWS:
-        recipe = recipe_of(per_class, draw, arguments)
-        model = ganzoo.train(recipe, recipe.with_suffix(""), data_dir=arguments.data_dir, verbose=0)
+    for per_class, number in DRAWS:
+        recipe = recipe_of(per_class, number, arguments)
+        model = ganzoo.train(recipe, arguments.runs / recipe.stem, data_dir=arguments.data_dir, verbose=0)
         error = float(np.mean(model.classify(images).argmax(axis=1) != labels))
         plain = plain_error(recipe, images, labels, arguments)
-        rows.append({"labels": 10 * per_class, "draw": draw, "error": error, "plain": plain})
-        print(
-            f"{10 * per_class:5} labels, draw {draw}: error {error:.4f}, of a plain classifier {plain:.4f}", flush=True
-        )
+        rows.append({"labels": 10 * per_class, "draw": number, "error": error, "plain": plain})
+        told = f"{10 * per_class:5} labels, draw {number}: error {error:.4f}, of a plain classifier {plain:.4f}"
+        print(told, flush=True)
         if arguments.json is not None:
             arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
     if arguments.picture is not None:

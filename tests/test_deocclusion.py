@@ -144,7 +144,9 @@ def test_what_is_not_hidden_is_drawn_to_the_grey_level(policy):
     drawn, mask = model.generate(source=IMAGES), model.mask_of(IMAGES)
     assert mask.dtype == np.float32 and mask.shape == (24, 16, 16, 1) and 0 <= mask.min() < mask.max() <= 1
     assert 0.05 < (mask == 0).mean() < 0.95
-    np.testing.assert_array_equal(drawn[mask == 0], IMAGES[mask == 0])
+    off = np.abs(drawn[mask == 0].astype(int) - IMAGES[mask == 0])
+    rounding = policy == "mixed_bfloat16"  # XLA rounds otherwise in the program that draws than in that of the mask
+    assert off.max() <= rounding and off.mean() <= 1e-3 * rounding
     assert (drawn[mask == 1] != IMAGES[mask == 1]).mean() > 0.9
     np.testing.assert_array_equal(model.mask_of(IMAGES.astype("float32") / 127.5 - 1), mask)
 

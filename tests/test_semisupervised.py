@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
+import types
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -182,3 +187,38 @@ def test_the_few_labels_that_no_network_takes_are_no_mistake():
         warnings.simplefilter("always", UserWarning)
         model().compile()
     assert [str(each.message) for each in told if issubclass(each.category, UserWarning)] == []
+
+
+# --- The script
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parent.parent / "scripts")
+    import semisupervised
+
+    return semisupervised
+
+
+@pytest.mark.backend_free
+def test_the_first_draw_of_a_hundred_labels_is_the_preset(script, tmp_path):
+    wanted = argparse.Namespace(runs=tmp_path, held_out=0)
+    assert script.recipe_of(10, 0, wanted).name == "semisup-mnist.yaml"
+    assert script.recipe_of(10, 1, wanted) == tmp_path / "semisup-100-1.yaml"
+    wanted.held_out = 5000
+    assert "train[:-5000]" in script.recipe_of(10, 0, wanted).read_text()
+
+
+@pytest.mark.backend_free
+def test_the_script_tells_errors_and_draws_them(script, tmp_path, monkeypatch, capsys):
+    labels = np.arange(20) % 10
+    knowing = types.SimpleNamespace(classify=lambda images: np.eye(10)[np.where(np.arange(20) < 1, 9, labels)])
+    monkeypatch.setattr(ganzoo.data, "load", lambda *args, **kwargs: (np.zeros((20, 28, 28, 1), "uint8"), labels))
+    monkeypatch.setattr(ganzoo, "train", lambda *args, **kwargs: knowing)
+    monkeypatch.setattr(script, "plain_error", lambda *args: 0.5)
+    picture, found = tmp_path / "docs" / "errors.png", tmp_path / "found.json"
+    monkeypatch.setattr(sys, "argv", ["x", "--runs", str(tmp_path), "--json", str(found), "--picture", str(picture)])
+    script.main()
+    assert "100 labels: 0.0500 +- 0.0000 over 5 draws" in capsys.readouterr().out and picture.is_file()
+    rows = json.loads(found.read_text())
+    assert len(rows) == 8 and rows[-1] == {"labels": 1000, "draw": 0, "error": 0.05, "plain": 0.5}

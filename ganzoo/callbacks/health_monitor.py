@@ -141,6 +141,8 @@ class HealthMonitor(keras.callbacks.Callback):
         """Why not, in words; None for a `ganzoo.GAN` of a `generator_loss` whose discriminator begins with a logit."""
         if not isinstance(model, GAN):
             return "it is no ganzoo.GAN"
+        if "discriminator" not in model.players():
+            return "its discriminator is not trained"
         names = [x.name for x in model.discriminator.inputs]
         if len(names) > 1 and (others := [name for name in names if name not in model.data]):
             return f"its discriminator takes more than the data, {' and '.join(others)}"

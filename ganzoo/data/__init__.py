@@ -3,6 +3,7 @@
 >>> images = ganzoo.data.load("mnist")                                    # uint8 (60000, 28, 28, 1)
 >>> images = ganzoo.data.load("photos/", image_shape=(64, 64, 3))         # any sizes, resized and cropped
 >>> pairs = ganzoo.data.load_parts("facades")                             # {"photo": ..., "label_map": ...}
+>>> films = ganzoo.data.load_films("clips/", image_size=64)               # frames to learn to continue
 >>> points = ganzoo.data.gaussian_ring(10_000, seed=0)                    # float32 (10000, 2)
 """
 
@@ -11,7 +12,9 @@ from __future__ import annotations
 from ganzoo.data.archives import load_npz
 from ganzoo.data.derived import edges, grey
 from ganzoo.data.diagnosis import check
+from ganzoo.data.films import film_examples, load_films
 from ganzoo.data.folders import load_folder
+from ganzoo.data.moving import MovingDigits, moving_digits
 from ganzoo.data.occluders import occluded
 from ganzoo.data.part_folders import load_class_folders, load_domains, load_pairs
 from ganzoo.data.parts import load_parts
@@ -20,9 +23,11 @@ from ganzoo.data.sources import load
 from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_centres, ring_centres
 
 __all__ = [
+    "MovingDigits",
     "check",
     "check_images",
     "edges",
+    "film_examples",
     "gaussian_1d",
     "gaussian_grid",
     "gaussian_ring",
@@ -31,10 +36,12 @@ __all__ = [
     "load",
     "load_class_folders",
     "load_domains",
+    "load_films",
     "load_folder",
     "load_npz",
     "load_pairs",
     "load_parts",
+    "moving_digits",
     "occluded",
     "resize",
     "resize_and_crop",

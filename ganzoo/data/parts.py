@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ganzoo.data.archives import SPLITS, choose_keys, open_archive
+from ganzoo.data.films import film_examples
+from ganzoo.data.moving import MOVING, moving_digits
 from ganzoo.data.part_sets import SETS, load_set
 from ganzoo.data.preprocessing import parse_shape
 from ganzoo.data.sources import as_path, read_source
@@ -26,8 +28,8 @@ def load_parts(
     """All that a data set gives, by name.
 
     Whatever `load` reads gives ``images`` (n, height, width, channels), and where it has classes, ``labels``, int64
-    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Three more names have parts of
-    their own. They are read from their files below the folder that `data_dir` or
+    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Five more names have parts of
+    their own. Three are read from their files below the folder that `data_dir` or
     the environment variable ``GANZOO_DATA`` names, an archive where it lies or the same unpacked:
 
     - ``"facades"`` (``facades/facades.zip``): ``photo`` and ``label_map``, pairs of 256x256. Its test part has but 25
@@ -39,8 +41,14 @@ def load_parts(
       styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
       name without its ending, as a number, is divisible by 10.
 
+    And two are made:
+
+    - ``"moving_mnist"`` and ``"moving_fashion_mnist"``: ``history``, four frames of a film as channels, ``next``, the
+      frame that follows, and ``labels``, of one digit that moves over 32x32 pixels (`moving_digits`): 30 000 films of
+      the set's training digits from seed 0; ``"test"``: 2000 of its test digits from seed 1.
+
     Args:
-        source: a name; or a path of what `load` reads. The three names above win over a path.
+        source: a name; or a path of what `load` reads. The five names above win over a path.
         split: ``"train"`` or ``"test"``; for other names what `load` accepts.
         data_dir: as for `load`.
         image_shape: (height, width, channels) or (height, width) or one number for both: images of another size are
@@ -61,12 +69,26 @@ def load_parts(
         >>> pairs["photo"].shape, pairs["label_map"].shape     # doctest: +SKIP
         ((325, 128, 128, 3), (325, 128, 128, 3))
     """
+    if isinstance(source, str) and source in MOVING:
+        return _moving(source, split, data_dir, image_shape)
     if isinstance(source, str) and source in SETS:
         return load_set(source, split, data_dir, *parse_shape(image_shape))
     loaded = read_source(source, split, data_dir, image_shape, return_labels=None)
     parts = dict(zip(("images", "labels"), loaded)) if isinstance(loaded, tuple) else {"images": loaded}
     path = as_path(source)
     return {**_beside(path, split, parts), **parts} if path is not None and path.suffix == ".npz" else parts
+
+
+def _moving(source: str, split: str, data_dir, image_shape) -> dict[str, np.ndarray]:
+    """Films of four frames and the next, of the digits of a split."""
+    size, mode = parse_shape(image_shape)
+    if mode not in (None, "L"):
+        raise ValueError(f"{source!r} is grey: say image_shape=32, or another size. Received: {image_shape=}")
+    images, labels = read_source(MOVING[source], split, data_dir, None, return_labels=True)
+    num, seed = (2000, 1) if split.startswith("test") else (30_000, 0)
+    moving = moving_digits(images, labels, num, frames=5, size=size or 32, seed=seed)
+    history, following = film_examples(moving.films, num_frames=4)
+    return {"history": history, "next": following, "labels": moving.labels[:, 0]}
 
 
 def _beside(path: Path, split: str, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

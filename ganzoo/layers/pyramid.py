@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import keras
@@ -10,7 +11,7 @@ from keras import ops
 
 from ganzoo.layers.augmentation import transform
 
-__all__ = ["Clip", "Grow", "Shrink"]
+__all__ = ["Clip", "Grow", "Shrink", "enlarged", "pyramid"]
 
 BURT = (1, 4, 6, 4, 1)
 
@@ -87,7 +88,8 @@ class Grow(Shrink):
         return (batch, 2 * height, 2 * width, channels)
 
 
-def shrinking(size: int, weights: Sequence[float]) -> np.ndarray:
+@functools.cache
+def shrinking(size: int, weights: tuple[float, ...]) -> np.ndarray:
     """float32 (size / 2, size)."""
     reach = len(weights) // 2
     matrix = np.zeros((size // 2, size))
@@ -98,7 +100,8 @@ def shrinking(size: int, weights: Sequence[float]) -> np.ndarray:
     return (matrix / matrix.sum(axis=1, keepdims=True)).astype("float32")
 
 
-def growing(size: int, weights: Sequence[float]) -> np.ndarray:
+@functools.cache
+def growing(size: int, weights: tuple[float, ...]) -> np.ndarray:
     """float32 (2 * size, size)."""
     reach = len(weights) // 2
     matrix = np.zeros((2 * size, size))
@@ -108,6 +111,26 @@ def growing(size: int, weights: Sequence[float]) -> np.ndarray:
             if place % 2 == 0 and 0 <= place // 2 < size:
                 matrix[row, place // 2] = weight
     return (matrix / matrix.sum(axis=1, keepdims=True)).astype("float32")
+
+
+def pyramid(images, levels: int, weights: Sequence[float] = BURT) -> list:
+    """Images at each size, the smallest first, as `Shrink` makes them; float32 in, float32 out.
+
+    Args:
+        images: tensor (batch, height, width, channels); height and width halve `levels` - 1 times.
+        levels: int.
+        weights: see `Shrink`.
+    """
+    found = [images]
+    while len(found) < levels:
+        matrices = (shrinking(n, tuple(weights)) for n in found[0].shape[1:3])
+        found.insert(0, _products(found[0], *matrices))
+    return found
+
+
+def enlarged(images, weights: Sequence[float] = BURT):
+    """Images of twice the height and width, as `Grow` makes them."""
+    return _products(images, *(growing(n, tuple(weights)) for n in images.shape[1:3]))
 
 
 def _products(x, rows: np.ndarray, columns: np.ndarray):

@@ -30,6 +30,7 @@ On images or a generator:
 On drawn images and the true ones that they stand for:
 
     paired_measures, psnr, ssim, l1      how near does each drawn image come to its truth?
+    sharpness_difference                 is it as sharp as its truth?
     palette, classes_of, ambiguous       the classes of label maps that are colour images
     pixel_accuracy, mean_iou             how many pixels have the right class, over all and class by class
     interval                             how sure a mean over images is
@@ -52,7 +53,7 @@ from ganzoo.metrics.kernel import kernel_distance
 from ganzoo.metrics.labels import ClassifierScore, classifier_score, label_accuracy, within_class_frechet_distance
 from ganzoo.metrics.modes import ModeCounts, nearest_modes, stacked_modes
 from ganzoo.metrics.neighbours import authenticity, nearest_neighbours, prdc
-from ganzoo.metrics.paired import l1, paired_measures, psnr, ssim
+from ganzoo.metrics.paired import l1, paired_measures, psnr, sharpness_difference, ssim
 from ganzoo.metrics.path_length import perceptual_path_length
 from ganzoo.metrics.protocol import PROTOCOLS, Protocol, Reference, evaluate, score, scorer
 from ganzoo.metrics.segmentation import ambiguous, classes_of, interval, mean_iou, palette, pixel_accuracy
@@ -97,6 +98,7 @@ __all__ = [
     "rank_correlation",
     "score",
     "scorer",
+    "sharpness_difference",
     "slant",
     "sliced_wasserstein_distance",
     "ssim",

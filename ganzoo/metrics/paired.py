@@ -9,7 +9,7 @@ import numpy as np
 from ganzoo.metrics.checks import checked_images
 from ganzoo.metrics.similarity import WINDOW, ssim_terms
 
-__all__ = ["l1", "paired_measures", "psnr", "ssim"]
+__all__ = ["l1", "paired_measures", "psnr", "sharpness_difference", "ssim"]
 
 _VALUES = 2**20  # of one side, compared at a time
 
@@ -120,6 +120,45 @@ def l1(real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     return _by_chunk(real, drawn, lambda x, y: np.abs(x - y).mean(axis=(1, 2, 3)))
 
 
+def sharpness_difference(real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """How near each image comes to its truth in sharpness, in decibels: the higher, the nearer.
+
+    ``10 log10(1 / mean |(down Y + across Y) - (down Y~ + across Y~)|)`` of images scaled to [0, 1], where ``down Y``
+    and ``across Y`` are the absolute differences of a pixel from the one above and the one to the left.
+
+    Args:
+        real: uint8 (n, height, width, channels), height and width at least 2.
+        drawn: uint8 of the same shape.
+
+    Returns:
+        float64 (n,); the mean is over channels and the pixels that have both neighbours. It is infinite where these
+        differences are the same everywhere, as of an image that equals its truth, or is lighter throughout.
+
+    Raises:
+        ValueError: images of another dtype, of different shapes, or of one pixel's height or width.
+
+    Example:
+        >>> step = np.zeros((1, 2, 2, 1), "uint8"); step[0, 1, 1] = 255
+        >>> sharpness_difference(step, np.zeros_like(step)).round(3)          # 10 log10(1 / 2)
+        array([-3.01])
+
+    Reference: Mathieu, Couprie and LeCun 2015, arXiv:1511.05440, section 4 ("sharpness difference").
+
+    Differs from the paper: the peak value, which the paper leaves to the images, is 1, and so are white pixels; numbers
+    of images scaled otherwise are not comparable. Pixels at the upper and left rim have no neighbour and do not count.
+    """
+
+    def difference(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.abs(_slope(x) - _slope(y)).mean(axis=(1, 2, 3)) / 255
+
+    with np.errstate(divide="ignore"):
+        return -10 * np.log10(_by_chunk(real, drawn, difference, least=2))
+
+
+def _slope(x: np.ndarray) -> np.ndarray:
+    return np.abs(x[:, 1:, 1:] - x[:, :-1, 1:]) + np.abs(x[:, 1:, 1:] - x[:, 1:, :-1])
+
+
 def _ssim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     luminance, structure = ssim_terms(x, y)
     return (luminance * structure).mean(axis=(1, 2, 3))
@@ -144,7 +183,7 @@ def _checked_pairs(real: np.ndarray, drawn: np.ndarray, least: int) -> tuple[np.
         )
     if min(real.shape[1:3]) < least:
         raise ValueError(
-            f"The window of `ssim` takes images at least {least} pixels high and wide: measure smaller ones by `psnr` "
-            f"and `l1`. Received: real.shape={real.shape}"
+            f"The measure takes images at least {least} pixels high and wide, the window of `ssim` {WINDOW}: measure "
+            f"smaller ones by `psnr` and `l1`. Received: real.shape={real.shape}"
         )
     return real, drawn

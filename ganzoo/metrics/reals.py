@@ -55,6 +55,8 @@ def read_reference(
     conditions = list(model.conditions()) if hasattr(model, "conditions") else []
     parts = _needed(own, target, conditions)
     options = {"data_dir": data_dir, "folder_shape": image_shape, **reading_of(learned, dataset)}
+    for key in ("names", "derive"):  # also of parts that only training takes
+        options[key] = {name: what for name, what in options.get(key, {}).items() if name in parts}
     read = functools.partial(_read, parts, dataset, options)
     found = _with_derived(model, conditions, read(split))
     found = _some_of_each({name: found[name] for name in (target, *conditions)}, own, target, num_images)

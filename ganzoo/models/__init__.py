@@ -12,6 +12,7 @@ from ganzoo.models.infogan import InfoGAN
 from ganzoo.models.lapgan import LAPGAN
 from ganzoo.models.lsgan import LSGAN
 from ganzoo.models.pix2pix import Pix2Pix
+from ganzoo.models.prediction import FramePrediction
 from ganzoo.models.projection import ProjectionGAN
 from ganzoo.models.r1_gan import R1GAN
 from ganzoo.models.r3gan import R3GAN
@@ -40,6 +41,7 @@ __all__ = [
     "BigGAN",
     "CycleGAN",
     "Deocclusion",
+    "FramePrediction",
     "HingeGAN",
     "InfoGAN",
     "Pix2Pix",

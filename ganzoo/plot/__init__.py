@@ -3,7 +3,7 @@
 from typing import Any
 
 from ganzoo.plot.figures import COLORS, curves, scatter
-from ganzoo.plot.images import image_grid, remove_leftovers, save_gif, save_png, write_beside
+from ganzoo.plot.images import image_grid, remove_leftovers, save_film, save_gif, save_png, write_beside
 from ganzoo.plot.sheets import drawable, sample_sheet, save_samples, sheet_inputs
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "image_grid",
     "remove_leftovers",
     "sample_sheet",
+    "save_film",
     "save_gif",
     "save_png",
     "save_samples",

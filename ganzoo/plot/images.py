@@ -13,7 +13,16 @@ import numpy as np
 
 from ganzoo.data.preprocessing import to_uint8
 
-__all__ = ["checked_uint8", "image_grid", "remove_leftovers", "save_gif", "save_png", "visible", "write_beside"]
+__all__ = [
+    "checked_uint8",
+    "image_grid",
+    "remove_leftovers",
+    "save_film",
+    "save_gif",
+    "save_png",
+    "visible",
+    "write_beside",
+]
 
 
 def image_grid(images: Any, columns: int | None = None, padding: int = 2, background: int = 255) -> np.ndarray:
@@ -188,3 +197,44 @@ def save_gif(path: str | os.PathLike, sheets: Sequence[str | os.PathLike]) -> Pa
         frames = (Image.open(sheet) for sheet in others)  # opened one by one: a long training has many
         options = {"append_images": frames, "duration": durations, "loop": 0}
         return write_beside(path, lambda file: start.save(file, "GIF", save_all=True, **options))
+
+
+def save_film(
+    path: str | os.PathLike, films: Any, columns: int | None = None, scale: int = 1, frames_per_second: float = 5
+) -> Path:
+    """Writes films as one animation, in which they run beside one another.
+
+    Args:
+        path: Where to. Written beside and renamed.
+        films: `(n, frames, height, width, channels)`, laid out frame by frame by `image_grid`, or one film `(frames,
+            height, width, channels)`; uint8 or float in [-1, 1].
+        columns: Films in a row.
+        scale: How many pixels of the file, in each direction, make one of a film.
+        frames_per_second: At most 50, more than which viewers slow down; the last frame stays for a second longer.
+
+    Returns:
+        The path written.
+
+    Raises:
+        ValueError: Films of another shape or range, or another speed.
+
+    Example:
+        >>> ganzoo.plot.save_film("next.gif", model.predict_film(frames, steps=8), scale=4)
+    """
+    from PIL import Image
+
+    films = checked_uint8(films)
+    films = films[None] if films.ndim == 4 else films
+    if films.ndim != 5 or 0 in films.shape:
+        raise ValueError(f"Films are (n, frames, height, width, channels). Received: films.shape={films.shape}")
+    if not 0 < frames_per_second <= 50:
+        raise ValueError(f"An animation has up to 50 frames per second. Received: {frames_per_second=}")
+    if scale < 1 or scale != int(scale):
+        raise ValueError(f"The scale is a whole number from 1 on. Received: {scale=}")
+    sheets = [image_grid(films[:, i], columns) for i in range(films.shape[1])]
+    sheets = [sheet.repeat(int(scale), axis=0).repeat(int(scale), axis=1) for sheet in sheets]
+    first, *others = (Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet) for sheet in sheets)
+    duration = round(1000 / frames_per_second)
+    durations = [duration] * (len(sheets) - 1) + [duration + 1000]
+    options = {"append_images": others, "duration": durations if others else durations[0], "loop": 0}
+    return write_beside(path, lambda file: first.save(file, "GIF", save_all=True, **options))

@@ -67,6 +67,7 @@ def sample_sheet(
 
     - Latents alone: `num` images (64), by `image_grid`.
     - A class: a row for each of the first 16 classes.
+    - Frames of a film: these, one beside the other, and then as for images.
     - Images: groups of source | drawn | target for the first examples in `data`, in up to 8 rows, two groups to a row
       where no image is larger than 64 pixels. The target is there where `data` has it and it belongs to the source.
       Grey images are repeated to colour beside coloured ones, smaller ones enlarged by repeating pixels.
@@ -95,7 +96,7 @@ def sample_sheet(
     examples = _examples(model, data, num)
     inputs = _inputs(model, examples, num, columns)
     drawn = [_drawn(model, num, seed, own) for own in inputs]
-    groups = [[*(own[name] for name in _images_among(model, own)), images] for own, images in zip(inputs, drawn)]
+    groups = [[*_shown(model, own), images] for own, images in zip(inputs, drawn)]
     if all(len(group) == 1 for group in groups):
         return image_grid(np.concatenate(drawn), columns or _per_class(model, inputs[0]))
     target = _target(model, examples, inputs)
@@ -199,6 +200,14 @@ def _images_among(model: Any, names: Iterable[str]) -> list[str]:
     from ganzoo.engine.parts import Images
 
     return [name for name in names if isinstance(model.data[name], Images)]
+
+
+def _shown(model: Any, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The images among what a generator is told, the frames of films each on its own."""
+    from ganzoo.engine.parts import Frames
+
+    parts = [(model.data[name], inputs[name]) for name in _images_among(model, inputs)]
+    return [each for part, x in parts for each in (part.frames_of(x) if isinstance(part, Frames) else [x])]
 
 
 # How it is laid out ---------------------------------------------------------------------------------------------------

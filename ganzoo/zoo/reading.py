@@ -15,7 +15,7 @@ from ganzoo.data.part_folders import image_folders, size_of
 from ganzoo.data.preprocessing import check_reading
 from ganzoo.data.sources import as_path, split_folder
 from ganzoo.engine.naming import named
-from ganzoo.engine.parts import Images, Labels, Part, as_array
+from ganzoo.engine.parts import Frames, Images, Labels, Part, as_array
 from ganzoo.zoo.registry import suggestion
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def read_parts(
         parts: the model's `data`.
         source: arrays, as for `fit`; a data set's name; the path of an archive (.npz, .npy), or of a folder: of images;
             of class folders, where the model takes labels; of pairs (two subfolders with equal names, or side-by-side
-            images), where it takes two images that belong together; of two subfolders, where they do not.
+            images), where it takes two images that belong together; of two subfolders, where they do not; of films,
+            also an archive or an animation (`ganzoo.data.load_films`), where it takes frames and the one that follows.
         split: the part of a data set.
         data_dir: a folder with the data set's original files.
         names: what the data set calls a part, where that is another name than the model's.
@@ -80,6 +81,8 @@ def read_parts(
     wanted = {name: part for name, part in parts.items() if not part.derived and name not in derive}
     if not isinstance(source, (str, Path)):
         found = {name: as_array(values) for name, values in named(source, None, wanted).items()}
+    elif (films := films_of(wanted, source, split)) is not None:
+        found = _of_films(films, wanted, image_shape and tuple(image_shape), folder is not None, dict(reading))
     elif folder is not None:
         shapes = (image_shape and tuple(image_shape), folder_shape and tuple(folder_shape))
         found = _of_folder(folder, wanted, *shapes, dict(reading))
@@ -120,6 +123,7 @@ def few_labels(found: Mapping[str, np.ndarray], parts: Mapping[str, Part], per_c
 def layout_of(parts: Mapping[str, Part]) -> str:
     """What a folder for these parts holds: "images", "classes", "pairs" or "domains"."""
     images = [part for part in parts.values() if isinstance(part, Images) and not part.derived]
+    images = [part for part in images if not isinstance(part, Frames)]  # of films: all images are frames
     if len(images) == 2:
         return "pairs" if images[0].group == images[1].group else "domains"
     return "classes" if any(isinstance(part, Labels) for part in parts.values()) else "images"
@@ -134,6 +138,9 @@ def shape_of(parts: Mapping[str, Part]) -> tuple[int, ...] | None:
 def how_read(parts: Mapping[str, Part], source: Any, split: str, derive: Mapping[str, str]) -> str:
     """In words, which of a folder's images became which part; "" of other sources. `derive` is from `derived_of`."""
     folder = folder_of(source, split)
+    if films_of(parts, source, split) is not None:
+        (name, part), *_ = [(name, part) for name, part in parts.items() if isinstance(part, Frames)]
+        return f"{name} from {part.num_frames} frames of a film, oldest first, and the next from that which follows"
     if folder is None:
         return ""
     images = [n for n, part in parts.items() if isinstance(part, Images) and not part.derived and n not in derive]
@@ -148,6 +155,26 @@ def folder_of(source: Any, split: str) -> Path | None:
     """The folder of images that a source is, or its split's; None of other sources."""
     path = as_path(source) if isinstance(source, (str, Path)) else None
     return split_folder(path, split) if path is not None and path.is_dir() else None
+
+
+def films_of(parts: Mapping[str, Part], source: Any, split: str) -> Path | None:
+    """The folder, archive or animation of films that a source is, for a model of frames; None of other sources."""
+    if not any(isinstance(part, Frames) for part in parts.values()) or not isinstance(source, (str, Path)):
+        return None
+    return folder_of(source, split) or as_path(source)
+
+
+def _of_films(path: Path, wanted: Mapping[str, Part], given: Any, resized: bool, reading: dict) -> dict[str, Any]:
+    """Histories and the frames that follow them."""
+    frames, part = next((name, part) for name, part in wanted.items() if isinstance(part, Frames))
+    others = [name for name in wanted if name != frames]
+    if len(others) != 1:
+        raise ValueError(f"Films have frames and the one that follows. Received: a model of {', '.join(wanted)}")
+    if ignored := sorted({*reading} - {"fit", "max_value"}):
+        raise ValueError(f"Films are read whole, all pages and no frame left out. Received: {', '.join(ignored)}")
+    shape = given or (_known(wanted[others[0]]) if resized or path.suffix not in (".npz", ".npy") else None)
+    films = data.load_films(path, shape and shape[:2], shape and _mode(shape[2]), **reading)
+    return dict(zip((frames, others[0]), data.film_examples(films, part.num_frames)))
 
 
 def _holds_pairs(folder: Path, asked: Mapping[str, Part]) -> bool:
