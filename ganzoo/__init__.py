@@ -42,6 +42,7 @@ _HOME = {
             "Pix2Pix",
             "CycleGAN",
             "FramePrediction",
+            "Deocclusion",
         ),
         "ganzoo.models",
     ),

@@ -162,7 +162,8 @@ class HealthMonitor(keras.callbacks.Callback):
                 f"Received: {given.shape[1:]} for {self.model.image_shape}"
             )
         most = max(LEAST_IMAGES, PIXELS // math.prod(n or 64 for n in self.model.image_shape))
-        self._batch = self.model.as_batch(_some(given, most), allow_nonnegative=self._allow_nonnegative)
+        with self.model._noise_of(np.random.default_rng(0)):  # parts that the model makes move no state of it
+            self._batch = self.model.as_batch(_some(given, most), allow_nonnegative=self._allow_nonnegative)
         self._look_at(ops.convert_to_numpy(self.model.images_of(self._batch)))
         if self.model is not self._watched:
             self._watched, self._in_a_row = self.model, dict.fromkeys(REMEDIES, 0)

@@ -15,6 +15,7 @@ from ganzoo.data.diagnosis import check
 from ganzoo.data.films import film_examples, load_films
 from ganzoo.data.folders import load_folder
 from ganzoo.data.moving import MovingDigits, moving_digits
+from ganzoo.data.occluders import occluded
 from ganzoo.data.part_folders import load_class_folders, load_domains, load_pairs
 from ganzoo.data.parts import load_parts
 from ganzoo.data.preprocessing import check_images, resize, resize_and_crop, to_float, to_uint8
@@ -41,6 +42,7 @@ __all__ = [
     "load_pairs",
     "load_parts",
     "moving_digits",
+    "occluded",
     "resize",
     "resize_and_crop",
     "ring_centres",

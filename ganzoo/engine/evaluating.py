@@ -86,8 +86,8 @@ class Evaluating(Mixin):
 
     def evaluation_logs(self, data) -> dict:
         """Losses and `evaluate_batch` of one batch; returns the logs."""
-        reals = self._reals(data, training=False)
         with self._noise_of(self.evaluation_seed), StepScope() as scope:
+            reals = self._reals(data, training=False)  # `prepare` may draw too
             losses, others = self.update(reals, training=False), self.evaluate_batch(reals[0])
         for variable, value in scope.updates:
             if variable is self.evaluation_seed.state:  # whatever else was written is not kept

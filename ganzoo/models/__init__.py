@@ -5,6 +5,7 @@ from ganzoo.models.biggan import BigGAN
 from ganzoo.models.cgan import CGAN
 from ganzoo.models.cyclegan import CycleGAN
 from ganzoo.models.dcgan import DCGAN
+from ganzoo.models.deocclusion import Deocclusion
 from ganzoo.models.dragan import DRAGAN
 from ganzoo.models.hinge import HingeGAN
 from ganzoo.models.infogan import InfoGAN
@@ -39,6 +40,7 @@ __all__ = [
     "WGANGP",
     "BigGAN",
     "CycleGAN",
+    "Deocclusion",
     "FramePrediction",
     "HingeGAN",
     "InfoGAN",
