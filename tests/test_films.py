@@ -12,7 +12,8 @@ import ganzoo
 from ganzoo import data, plot
 from ganzoo.data.films import as_channels, feed_back
 from ganzoo.data.moving import crops
-from ganzoo.engine.parts import Frames, Images
+from ganzoo.engine.frames import Frames
+from ganzoo.engine.parts import Images
 from ganzoo.zoo import reading
 
 pytestmark = pytest.mark.backend_free

@@ -9,8 +9,9 @@ from keras import ops
 from ganzoo import losses
 from ganzoo.data.films import feed_back
 from ganzoo.data.preprocessing import as_image_shape, to_uint8
+from ganzoo.engine.frames import Frames
 from ganzoo.engine.gan import GAN
-from ganzoo.engine.parts import Frames, Images
+from ganzoo.engine.parts import Images
 from ganzoo.layers.pyramid import pyramid
 from ganzoo.networks.prediction import judged, predicted, prediction_discriminator, prediction_generator
 from ganzoo.zoo.registry import register
@@ -30,9 +31,8 @@ class FramePrediction(GAN):
     Args:
         image_shape: (height, width, channels) of a frame; height and width halve `levels` - 1 times, to 4 at least.
         num_frames: int, frames that the next one is predicted from, in `source` the oldest first, as channels.
-        levels: int, sizes, at least 2.
+        levels: int, sizes, at least 2. p, alpha: ints, 1 or more.
         width, discriminator_width: ints, channels of either network's first convolutions.
-        p, alpha: ints, 1 or more.
         adversarial_weight, lp_weight, gdl_weight: floats; with 0 for the first, the generator alone is trained.
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
 

@@ -204,7 +204,7 @@ def _images_among(model: Any, names: Iterable[str]) -> list[str]:
 
 def _shown(model: Any, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """The images among what a generator is told, the frames of films each on its own."""
-    from ganzoo.engine.parts import Frames
+    from ganzoo.engine.frames import Frames
 
     parts = [(model.data[name], inputs[name]) for name in _images_among(model, inputs)]
     return [each for part, x in parts for each in (part.frames_of(x) if isinstance(part, Frames) else [x])]

@@ -137,7 +137,7 @@ def readme_table() -> str:
     rows.append(["---"] * 4 + ["--:"] * len(README_COLUMNS))
     for name in presets.list_presets():
         recipe, card = presets.read_recipe(name), presets.read_card(name)
-        authors, _, arxiv = recipe.paper.rpartition(", arXiv:")
+        authors, _, arxiv = recipe.paper.partition(", arXiv:")
         values = {metric["name"]: metric for metric in (card.metrics if card else [])}
         size = f"{card.bytes / 1e6:.1f} MB" if card else "not yet"
         numbers = [_cell(values.get(column)) for column in README_COLUMNS]

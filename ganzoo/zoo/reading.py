@@ -14,8 +14,9 @@ from ganzoo.data.folders import find_images
 from ganzoo.data.part_folders import image_folders, size_of
 from ganzoo.data.preprocessing import check_reading
 from ganzoo.data.sources import as_path, split_folder
+from ganzoo.engine.frames import Frames
 from ganzoo.engine.naming import named
-from ganzoo.engine.parts import Frames, Images, Labels, Part, as_array
+from ganzoo.engine.parts import Images, Labels, Part, as_array
 from ganzoo.zoo.registry import suggestion
 
 if TYPE_CHECKING:
