@@ -39,7 +39,7 @@ def data_dir():
 def no_endless_programs():
     """Lets go of what JAX compiled, now and then: a process has 65 530 mappings, and a program takes several."""
     yield
-    if keras.backend.backend() == "jax" and next(TESTS) % 50 == 0:
+    if keras.backend.backend() == "jax" and next(TESTS) % 25 == 0:
         import jax
 
         jax.clear_caches()
