@@ -26,6 +26,7 @@ import random
 import sys
 from pathlib import Path
 
+import controls
 import facades
 import keras
 import numpy as np
@@ -46,16 +47,8 @@ def model_of(preset: str, runs: Path) -> ganzoo.GAN | None:
     """A preset, or what a training left in `runs`, in float32 whatever it was trained in; None without either."""
     if ganzoo.info(preset).pretrained:
         return ganzoo.load(preset)
-    path = runs / preset / "model.keras"
-    if not path.is_file():
-        command = f"python scripts/train.py {preset} --data-dir FOLDER --output {path.parent}"
-        print(f"{path} is missing, its rows are left out. Make it with: {command}", file=sys.stderr)
-        return None
-    trained = keras.saving.load_model(path, compile=False)
-    model = type(trained)(**trained.arguments)
-    for own, given in zip(model.generators(), trained.generators(), strict=True):
-        model.average_of(own).set_weights(trained.average_of(given).get_weights())
-    return model
+    folder = runs / preset
+    return controls.model_of(folder, f"python scripts/train.py {preset} --data-dir FOLDER --output {folder}")
 
 
 def translate(model: ganzoo.GAN, **images: np.ndarray) -> np.ndarray:

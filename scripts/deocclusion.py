@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+import controls
 import keras
 import numpy as np
+from controls import model_of, recipe_of
 
 import ganzoo
 from ganzoo import metrics
@@ -35,55 +36,17 @@ AMONG = 1000  # clean images, of which one is an image's own
 
 
 @keras.saving.register_keras_serializable(package="deocclusion")
-class WithoutAdversary(ganzoo.Deocclusion):
+class WithoutAdversary(controls.WithoutAdversary, ganzoo.Deocclusion):
     """De-occlusion by the terms of its loss that know the truth, with the same occluders."""
 
-    evaluation_metrics = ("l1",)
-    generator_loss = discriminator_loss = ganzoo.GAN.generator_loss  # none: HealthMonitor watches no untrained critic
-
-    def players(self):
-        return {"generator": [self.generator]}
-
-    def update(self, reals, training):
-        def loss():
-            return self.supervised_loss(reals[-1], self.fake(reals[-1], training))
-
-        return {"generator": self.minimize(loss, "generator", training)}
-
-    def evaluate_batch(self, real):
-        return {"l1": self.l1(real, self.fake(real, training=False))}
+    truth_loss = ganzoo.Deocclusion.supervised_loss
 
 
-def recipe_of() -> dict:
-    """The preset's recipe, as plain data."""
-    return ganzoo.info(PRESET).recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def train_control(runs: Path, **options) -> WithoutAdversary:
-    """Trains the control in `runs/CONTROL` by the preset's recipe, or goes on with it.
-
-    Args:
-        runs: Folder of the trainings; the control's recipe is written there.
-        **options: Those of `ganzoo.train`: `data_dir`, `epochs`, ...
-    """
+def train_control(runs: Path, **options) -> ganzoo.GAN:
+    """Trains the control in `runs/CONTROL` by the preset's recipe, or goes on with it; options are `ganzoo.train`'s."""
     register(WithoutAdversary)  # as "without_adversary"
-    recipe = recipe_of() | {"model": "without_adversary", "description": f"{PRESET} without its adversary"}
-    recipe["training"]["optimizer"].pop("discriminator", None)
-    path = runs / f"{CONTROL}.yaml"
-    runs.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(recipe, indent=2) + "\n")  # JSON is YAML
-    return ganzoo.train(path, runs / CONTROL, **options)
-
-
-def model_of(folder: Path, command: str) -> ganzoo.Deocclusion | None:
-    """What a training left in `folder`, in float32; None, and the command, without one."""
-    if not (path := folder / "model.keras").is_file():
-        print(f"{path} is missing, its row is left out. Make it with: {command}", file=sys.stderr)
-        return None
-    trained = keras.saving.load_model(path, compile=False)
-    model = ganzoo.Deocclusion(**trained.arguments)
-    model.generator_ema.set_weights(trained.generator_ema.get_weights())
-    return model
+    recipe = recipe_of(PRESET) | {"model": "without_adversary", "description": f"{PRESET} without its adversary"}
+    return controls.train_without_adversary(recipe, runs / CONTROL, **options)
 
 
 def models(args: argparse.Namespace) -> dict[str, ganzoo.Deocclusion]:

@@ -30,6 +30,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from controls import WithoutAdversary, model_of, recipe_of, train_without_adversary
 from keras.layers import Concatenate, LeakyReLU, ReLU, Rescaling
 
 import ganzoo
@@ -50,26 +51,14 @@ BARS = {"labels": ("pixel_accuracy", "at least .9"), "photos": ("frechet_distanc
 
 
 @keras.saving.register_keras_serializable(package="facades")
-class L1Only(ganzoo.Pix2Pix):
+class L1Only(WithoutAdversary, ganzoo.Pix2Pix):
     """Pix2Pix without its adversary: minimises lambda E[|y - G(x)|], what is left of eq. 4, with the same jitter."""
 
-    evaluation_metrics = ("l1",)
-    generator_loss = discriminator_loss = ganzoo.GAN.generator_loss  # none: HealthMonitor watches no untrained critic
-
-    def players(self):
-        return {"generator": [self.generator]}
-
-    def update(self, reals, training):
-        def loss():
-            return self.l1_weight * self.l1(reals[-1], self.fake(reals[-1], training))
-
-        return {"generator": self.minimize(loss, "generator", training)}
-
-    def evaluate_batch(self, real):
-        return {"l1": self.l1(real, self.fake(real, training=False))}
+    def truth_loss(self, real, fake):
+        return self.l1_weight * self.l1(real, fake)
 
 
-def train_l1(kind: str, runs: Path, **options) -> L1Only:
+def train_l1(kind: str, runs: Path, **options) -> ganzoo.GAN:
     """Trains the control of a preset in `runs/l1-PRESET` by the preset's recipe, or goes on with it.
 
     Args:
@@ -78,24 +67,8 @@ def train_l1(kind: str, runs: Path, **options) -> L1Only:
         **options: Those of `ganzoo.train`: `data_dir`, `epochs`, ...
     """
     register(L1Only)  # as "l1_only"
-    recipe = ganzoo.info(PRESETS[kind]).recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
-    recipe |= {"model": "l1_only", "description": f"{PRESETS[kind]} by L1 alone"}
-    recipe["training"]["optimizer"].pop("discriminator", None)
-    path = runs / f"l1-{PRESETS[kind]}.yaml"
-    runs.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(recipe, indent=2) + "\n")  # JSON is YAML
-    return ganzoo.train(path, runs / path.stem, **options)
-
-
-def model_of(folder: Path, command: str) -> ganzoo.Pix2Pix | None:
-    """What a training left in `folder`, in float32 whatever it was trained in; None, and the command, without one."""
-    if not (path := folder / "model.keras").is_file():
-        print(f"{path} is missing, its rows are left out. Make it with: {command}", file=sys.stderr)
-        return None
-    trained = keras.saving.load_model(path, compile=False)
-    model = ganzoo.Pix2Pix(**trained.arguments)
-    model.generator_ema.set_weights(trained.generator_ema.get_weights())
-    return model
+    recipe = recipe_of(PRESETS[kind]) | {"model": "l1_only", "description": f"{PRESETS[kind]} by L1 alone"}
+    return train_without_adversary(recipe, runs / f"l1-{PRESETS[kind]}", **options)
 
 
 def drawings(kind: str, sources: np.ndarray, runs: Path, folder: Path | None) -> dict[str, np.ndarray]:

@@ -21,11 +21,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-import keras
 import numpy as np
+from controls import model_of, recipe_of, train_without_adversary
 
 import ganzoo
 from ganzoo import metrics, plot
@@ -53,32 +52,11 @@ MEASURES["steepness"] = steepness
 # --- The control: the same network by the squared error alone
 
 
-def train_l2(runs: Path, **options) -> ganzoo.FramePrediction:
-    """Trains the control in `runs/l2-prediction-moving_mnist` by the preset's recipe, or goes on with it.
-
-    Args:
-        runs: Folder of the trainings; the control's recipe is written there.
-        **options: Those of `ganzoo.train`: `data_dir`, `epochs`, ...
-    """
-    recipe = ganzoo.info(PRESET).recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
-    recipe |= {"description": f"{PRESET} by L2 alone"}
+def train_l2(runs: Path, **options) -> ganzoo.GAN:
+    """Trains the control in `runs/CONTROL` by the preset's recipe, or goes on with it; options are `ganzoo.train`'s."""
+    recipe = recipe_of(PRESET) | {"description": f"{PRESET} by L2 alone"}
     recipe["arguments"] |= {"adversarial_weight": 0, "gdl_weight": 0, "p": 2}
-    recipe["training"]["optimizer"].pop("discriminator", None)
-    path = runs / f"{CONTROL}.yaml"
-    runs.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(recipe, indent=2) + "\n")  # JSON is YAML
-    return ganzoo.train(path, runs / CONTROL, **options)
-
-
-def model_of(folder: Path, command: str) -> ganzoo.FramePrediction | None:
-    """What a training left in `folder`, in float32 whatever it was trained in; None, and the command, without one."""
-    if not (path := folder / "model.keras").is_file():
-        print(f"{path} is missing, its rows are left out. Make it with: {command}", file=sys.stderr)
-        return None
-    trained = keras.saving.load_model(path, compile=False)
-    model = ganzoo.FramePrediction(**trained.arguments)
-    model.generator_ema.set_weights(trained.generator_ema.get_weights())
-    return model
+    return train_without_adversary(recipe, runs / CONTROL, **options)
 
 
 def models(runs: Path, folder: Path | None, data_dir: str) -> dict[str, ganzoo.FramePrediction]:

@@ -272,7 +272,7 @@ def test_the_table_and_the_control_without_an_adversary(tmp_path, monkeypatch, c
     recipe = presets.read_recipe(deocclusion.PRESET).model_dump(mode="json", by_alias=True, exclude_none=True)
     recipe["arguments"] |= {"width": 4, "max_width": 4, "discriminator_width": 4}
     recipe["training"] |= {"epochs": 1, "batch_size": 8, "precision": "float32"}
-    monkeypatch.setattr(deocclusion, "recipe_of", lambda: recipe)
+    monkeypatch.setattr(deocclusion, "recipe_of", lambda preset: recipe)
     control = deocclusion.train_control(tmp_path, data={"target": images}, verbose=0)
     assert set(control.players()) == {"generator"}
     (tmp_path / "preset").mkdir()

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from ganzoo.data.films import as_channels, load_films
-from ganzoo.data.preprocessing import check_positive
+from ganzoo.data.preprocessing import MODES, check_positive
 from ganzoo.engine.parts import Images
 
 __all__ = ["Frames"]
@@ -39,7 +39,7 @@ class Frames(Images):
     def read(self, text, name, **reading):
         if ignored := sorted(set(reading) - {"fit", "max_value"}):
             raise ValueError(f"Films are read whole, all pages of them. Received: {', '.join(ignored)} for {name}")
-        mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(self.shape[2] // self.num_frames)
+        mode = MODES.get(self.shape[2] // self.num_frames)
         films = load_films(text, None if None in self.shape else self.shape[:2], mode, **reading)
         if short := [len(film) for film in films if len(film) < self.num_frames]:
             raise ValueError(f"A film has at least {self.num_frames} frames. Received: {name}={text} of {short[0]}")

@@ -1,0 +1,62 @@
+"""What scripts of images to images share: trained models, and the same network trained without its adversary."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+
+import ganzoo
+
+
+class WithoutAdversary:
+    """Mixed into a variant: its generator alone is trained, by `truth_loss(real)`."""
+
+    evaluation_metrics = ("l1",)
+    generator_loss = discriminator_loss = ganzoo.GAN.generator_loss  # none: HealthMonitor watches no untrained critic
+
+    def players(self):
+        return {"generator": [self.generator]}
+
+    def update(self, reals, training):
+        def loss():
+            return self.truth_loss(reals[-1], self.fake(reals[-1], training))
+
+        return {"generator": self.minimize(loss, "generator", training)}
+
+    def evaluate_batch(self, real):
+        return {"l1": self.l1(real, self.fake(real, training=False))}
+
+
+def recipe_of(preset: str) -> dict:
+    """A preset's recipe, as plain data."""
+    return ganzoo.info(preset).recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def train_without_adversary(recipe: dict, folder: Path, **options) -> ganzoo.GAN:
+    """Trains by a recipe, but for its discriminator's optimizer, in a folder, or goes on with it.
+
+    Args:
+        recipe: Plain data; it is written beside the folder.
+        folder: Of the training.
+        **options: Those of `ganzoo.train`: `data_dir`, `epochs`, ...
+    """
+    recipe["training"]["optimizer"].pop("discriminator", None)
+    path = folder.with_name(f"{folder.name}.yaml")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(recipe, indent=2) + "\n")  # JSON is YAML
+    return ganzoo.train(path, folder, **options)
+
+
+def model_of(folder: Path, command: str) -> ganzoo.GAN | None:
+    """What a training left in `folder`, in float32 whatever it was trained in; None, and the command, without one."""
+    if not (path := folder / "model.keras").is_file():
+        print(f"{path} is missing, its rows are left out. Make it with: {command}", file=sys.stderr)
+        return None
+    trained = keras.saving.load_model(path, compile=False)
+    model = type(trained)(**trained.arguments)
+    for own, given in zip(model.generators(), trained.generators(), strict=True):
+        model.average_of(own).set_weights(trained.average_of(given).get_weights())
+    return model
