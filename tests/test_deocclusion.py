@@ -14,6 +14,7 @@ import skimage.morphology
 from keras import ops
 
 import ganzoo
+from ganzoo import metrics
 from ganzoo.data.occluders import COVERAGE, SHAPES, num_draws, occlude
 from ganzoo.networks.deocclusion import deocclusion_generator
 from ganzoo.zoo import presets, training
@@ -239,6 +240,13 @@ def test_the_recipe_builds_a_model_within_its_bytes():
     weights = sum(np.prod(v.shape) for each in (model.generator, model.discriminator) for v in each.weights)
     assert 2 * weights < 1.5e6 and model.image_shape == (28, 28, 1)
     assert type(model).from_config(model.get_config()).arguments == model.arguments
+
+
+@pytest.mark.backend_free
+def test_the_recipes_data_have_an_extractor_but_nothing_is_measured_without_occluders(tmp_path):
+    extractor, model = metrics.extractor("fashion_mnist"), tiny()
+    parts = {"target": np.zeros((2000, 28, 28, 1), "uint8")}
+    assert training._quality(tmp_path, {"extractor": extractor.id}, extractor, model, parts) == []
 
 
 @pytest.mark.backend_free

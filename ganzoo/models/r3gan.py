@@ -32,6 +32,7 @@ class R3GAN(GAN):
         gamma: float, weight of the penalties, for the first step.
         final_gamma: float, for the last: it falls along a cosine; by default it stays.
         decay_steps: int, after how many training steps it is there; needed with `final_gamma`.
+        tanh: bool, whether images end with tanh, for those with flat black or white (`ganzoo.networks.r3gan`).
         generator: your own network instead, a `keras.Model` or a function that returns one.
         discriminator: likewise, from images to logits; without normalisation over the batch.
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
@@ -64,6 +65,7 @@ class R3GAN(GAN):
         gamma: float = 1.0,
         final_gamma: float | None = None,
         decay_steps: int | None = None,
+        tanh: bool = False,
         generator=None,
         discriminator=None,
         **kwargs,
@@ -73,13 +75,13 @@ class R3GAN(GAN):
             raise ValueError(f"`final_gamma` and `decay_steps` go together. Received: {final_gamma=}, {decay_steps=}")
         check_positive(**({} if decay_steps is None else {"decay_steps": decay_steps}))
         super().__init__(
-            generator or partial(r3gan_generator, shape, latent_dim, width, blocks),
+            generator or partial(r3gan_generator, shape, latent_dim, width, blocks, tanh=tanh),
             discriminator or partial(r3gan_discriminator, shape, width, blocks),
             **kwargs,
         )
         self.gamma, self.final_gamma, self.decay_steps = gamma, final_gamma, decay_steps
         self.arguments = {"image_shape": shape, "latent_dim": latent_dim, "width": width, "blocks": blocks}
-        self.arguments |= {"gamma": gamma, "final_gamma": final_gamma, "decay_steps": decay_steps}
+        self.arguments |= {"gamma": gamma, "final_gamma": final_gamma, "decay_steps": decay_steps, "tanh": tanh}
 
     def gamma_now(self):
         """The weight of the penalties at this step."""

@@ -17,7 +17,12 @@ FILTER = (1, 2, 1)
 
 
 def r3gan_generator(
-    image_shape: tuple[int, ...], latent_dim: int, width: int, blocks: int = 2, num_classes: int | None = None
+    image_shape: tuple[int, ...],
+    latent_dim: int,
+    width: int,
+    blocks: int = 2,
+    num_classes: int | None = None,
+    tanh: bool = False,
 ) -> keras.Model:
     """Latents to images: a learned pattern per channel, then stages of residual blocks, twice the size from each.
 
@@ -28,10 +33,12 @@ def r3gan_generator(
         blocks: int, residual blocks of a stage.
         num_classes: int, for images of a class: a second input `labels`, int32 (batch,), whose learned vector stands
             beside the latents.
+        tanh: bool, whether images end with tanh, for those with flat black or white: without it a generator draws only
+            nearly black, which a discriminator learns to tell from black instead of seeing what is drawn.
 
     Returns:
         A `keras.Model` from `latents`, float32 (batch, latent_dim), to float32 (batch, height, width, channels);
-        cut off to [-1, 1], but in training.
+        without `tanh` cut off to [-1, 1], but in training.
 
     Reference:
         Huang et al. 2024, arXiv:2501.05441, section 4 and figure 2.
@@ -54,7 +61,8 @@ def r3gan_generator(
         for block in range(blocks):
             x = make.block(x, f"stage{stage}_block{block}")
     x = make.convolution(image_shape[-1], "to_image", 1, bias=True)(x)
-    x = Clip(-1.0, 1.0, dtype="float32", name="image")(x)
+    end = Activation("tanh", dtype="float32", name="image") if tanh else Clip(-1.0, 1.0, dtype="float32", name="image")
+    x = end(x)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name="generator")
 
 

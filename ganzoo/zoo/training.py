@@ -317,7 +317,7 @@ def _quality(folder: Path, record: Mapping[str, Any], extractor: Any, model: GAN
             f"The training in {folder} was begun with the extractor {started!r}, in whose features its log is. Install "
             f"the version of ganzoo that has it, or start afresh. Received: {now!r}"
         )
-    if started is None:
+    if started is None or not set(model.conditions()) <= set(parts):  # the model makes its conditions itself
         return []
     chosen = rows_of(parts[model.target], MONITORED)
     inputs = {name: parts[name][chosen] for name in model.conditions()}
