@@ -178,14 +178,14 @@ class Translator:
     def __init__(self, model, of, tile, overlap, seed, inputs: dict[str, Any]):
         self.model = model if isinstance(model, keras.Model) else open_model(model)
         self.name, self.generator = _source_of(self.model, of)
-        self.part: Any = self.model.data[self.name]
+        part: Any = self.model.data[self.name]
         shape = next(x.shape for x in self.generator.inputs if x.name == self.name or len(self.generator.inputs) == 1)
         self.fixed, self.channels = tuple(shape[1:3]), int(shape[3])
-        self.multiple, self.factor = _measures(self.generator, self.name, self.fixed, self.part.multiple)
+        self.multiple, self.factor = _measures(self.generator, self.name, self.fixed, part.multiple)
         self.tile, self.overlap = self._tiles(tile, overlap)
         self.seed = seed
         self.batch = max(1, TILE**2 // (math.prod(self.tile) * self.factor**2))
-        example = self.part.of_shape((*self.tile, self.channels)).examples(1)
+        example = part.of_shape((*self.tile, self.channels)).examples(1)
         self.given = self.model.inputs_for(1, seed, **{self.name: example}, **inputs)  # and latents, one for all tiles
         del self.given[self.name]
 
