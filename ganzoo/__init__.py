@@ -55,6 +55,8 @@ _HOME = {
     "register": "ganzoo.zoo.registry",
     "augment": "ganzoo.zoo.synthetic",
     "train": "ganzoo.zoo.training",
+    "translate": "ganzoo.zoo.translating",
+    "translate_files": "ganzoo.zoo.translating",
 }
 _MODULES = {
     name: f"ganzoo.{name}"

@@ -130,6 +130,11 @@ def test_classes_pairs_and_domains(tmp_path):
     report = check(tmp_path, layout="domains", batch_size=2)
     assert report.found[0].startswith("a: 24 images") and any(line.startswith("b: 2 images") for line in report.found)
     assert "12 steps of 2" in str(report), "as many as the longer domain has"
+    assert "a/ is the source, b/ the target" in str(report) and one(report.found, "very different sizes: the 2 images")
+    assert "a: 24 images" in report.short and "b: 2 images" in report.short
+    fill(tmp_path / "c", 1)
+    assert "there are 3 (a, b, c): put these two" in one(check(tmp_path, layout="domains").problems, "domains are two")
+    shutil.rmtree(tmp_path / "c")
     picture(70).save(tmp_path / "stray.png")
     assert one(check(tmp_path, layout="classes").problems, "in no class's folder")
     with pytest.raises(ValueError, match="`layout` is one of"):

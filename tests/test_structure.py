@@ -37,7 +37,7 @@ ORDER = (  # each part imports only from parts further up
     {"zoo.presets", "zoo.reading", "zoo.records", "zoo.synthetic"},
     {"zoo.opening"},
     {"metrics"},
-    {"zoo.watching", "zoo.asked"},
+    {"zoo.watching", "zoo.asked", "zoo.translating"},
     {"zoo.training"},
     {"zoo.publishing", "cli"},
 )

@@ -21,7 +21,7 @@ import typer
 import typer.core
 
 import ganzoo
-from ganzoo.cli import augment, features, latent, support
+from ganzoo.cli import augment, features, latent, support, translate
 from ganzoo.cli.options import DataDir, Fit, ImageShape, MaxValue, Overwrite, Pages, Preset
 from ganzoo.engine import quiet
 
@@ -63,6 +63,7 @@ app = typer.Typer(
 app.add_typer(latent.app, name="latent")
 app.command(epilog=features.EPILOG)(features.features)
 app.command(epilog=augment.EPILOG)(augment.augment)
+app.command(epilog=translate.EPILOG)(translate.translate)
 
 
 @app.callback(invoke_without_command=True)

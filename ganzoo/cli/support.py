@@ -73,7 +73,7 @@ def split(inputs: list[str]) -> dict[str, str]:
         raise ValueError(f"What the generator is told is written NAME=VALUE, as in labels=3. Received: {wrong[0]}")
     names = [text.partition("=")[0] for text in inputs]
     for name in names:
-        if name in ("n", "seed", "batch_size", "averaged"):
+        if name in ("n", "seed", "batch_size", "averaged", "dtype"):
             raise ValueError(f"That is an option: -n 16, --seed 0. Received: {name}=...")
         if names.count(name) > 1:
             raise ValueError(f"An input is given once; several values have commas between them. Received: {name} twice")

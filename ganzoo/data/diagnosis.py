@@ -50,7 +50,9 @@ class Report:
 
     @property
     def short(self) -> str:
-        first = "; ".join([*self.found[:1], *self.training])
+        domains = self.surveys if self.layout == "domains" and len(self.surveys) > 1 else ()
+        each = [next(line for line in self.found if line.startswith(f"{name}: ")) for name in domains]
+        first = "; ".join([*(each or self.found[:1]), *self.training])
         lines = [first, *(f"Problem: {problem}." for problem in self.problems)]
         return "\n".join(map(printable, lines))
 
@@ -225,7 +227,11 @@ def _judge_layout(report: Report, path: Path, folders: list[Path], own: bool, al
         and not (layout == "pairs" and own and not folders)
     ):
         beside = " and images beside them" if own else ""
-        report.problems.append(f"{layout} are two folders of images; there are {len(folders)}{beside}")
+        names = f" ({named_together((folder.name for folder in folders), ', ')})" if folders else ""
+        report.problems.append(
+            f"{layout} are two folders of images; there are {len(folders)}{names}{beside}: put these two, and nothing "
+            "else, into one folder"
+        )
     if layout == "pairs" and alone:
         report.problems.append(
             f"{len(alone)} images have no partner of the same name in the other folder: {named_together(alone, ', ')}: "
@@ -235,6 +241,11 @@ def _judge_layout(report: Report, path: Path, folders: list[Path], own: bool, al
         report.problems.append(
             f"{len(unequal)} pairs have unequal proportions: {named_together(unequal)}: crop one image of each"
         )
+    if layout == "domains" and len(folders) == 2:
+        counts = {folder.name: report.surveys[folder.name].num for folder in folders}
+        report.found.append(f"two domains: {folders[0].name}/ is the source, {folders[1].name}/ the target")
+        if (fewest := min(counts.values())) * 10 < max(counts.values()):
+            report.found.append(f"domains of very different sizes: the {fewest} images are shown again and again")
     if layout == "classes":
         if own:
             report.problems.append("images that are in no class's folder: move them into one")
@@ -363,7 +374,8 @@ def _what_training_does(
         report.problems.append(f"the images take {memory:.0f} GB of memory: take a smaller size, or give fit a stream")
     if per_step is not None:
         _batches(report, count, *per_step)
-    if count < FEW and report.layout != "pairs":
+    fewest = min(counts) if report.layout == "domains" else count
+    if fewest < FEW and report.layout != "pairs":
         report.training.append(
             f"few images: a discriminator learns fewer than {FEW} by heart; augment them, or go on from a preset"
         )

@@ -19,7 +19,7 @@ def check_networks(model) -> int | None:
             f"Received: a generator of {', '.join(model._names_of(model.generator))}"
         )
     for name in model.data:
-        if name in ("n", "seed", "batch_size", "averaged"):
+        if name in ("n", "seed", "batch_size", "averaged", "dtype"):
             raise ValueError(f"A part cannot be called as an argument of `generate` is. Received: {name!r}")
     _check_single(model)
     drawn = [x for x, name in zip(model.generator.inputs, model._names_of(model.generator)) if name not in model.data]

@@ -81,6 +81,7 @@ class Drawing(Mixin):
         seed: int | None = None,
         batch_size: int = 256,
         averaged: bool = True,
+        dtype: str | None = None,
         **inputs: Any,
     ) -> np.ndarray:
         """New images from the averaged generator.
@@ -92,15 +93,17 @@ class Drawing(Mixin):
                 None draws anew each time.
             batch_size: int, images computed at once.
             averaged: False draws with the generator in training instead of its moving average.
+            dtype: "uint8" or "float32", in [-1, 1] and finer than 8 bits. By default uint8 for images.
             **inputs: by name what the generator takes: for all images alike, or one for each (``labels=3``,
                 ``source=photos``, ``captions=["a red heart"]``, also latents of one's own); and what the model's
                 latents can be told (``truncation=.7``).
 
         Returns:
-            uint8 (n, height, width, channels); float32 (n, ...) of models of vectors, sequences, volumes.
+            uint8 (n, height, width, channels), or float32; float32 (n, ...) of models of vectors, sequences, volumes.
 
         Raises:
-            ValueError: n is not a positive integer; an input is missing, unknown, or not what the generator takes.
+            ValueError: n is not a positive integer; an input is missing, unknown, or not what the generator takes;
+                another dtype.
 
         Example:
 
@@ -114,6 +117,9 @@ class Drawing(Mixin):
         inputs = {name: values for name, values in inputs.items() if values is not None}
         check_positive(batch_size=batch_size, **({} if n is None else {"n": n}))
         check_seed(seed)
+        is_image = isinstance(self.data[self.target], Images)
+        if dtype not in (("uint8", "float32", None) if is_image else ("float32", None)):
+            raise ValueError(f"Images are drawn in uint8 or float32, other numbers in float32. Received: {dtype=}")
         generator = self._generator_of(inputs)
         parts = self._inputs_for(generator, n, seed, inputs)
         network = self.average_of(generator) if averaged else generator
@@ -125,7 +131,7 @@ class Drawing(Mixin):
             with backend.no_gradient(), StepScope(_seeded(states, entropy, begin)):
                 drawn.append(ops.convert_to_numpy(network(pick(network, batch, "latents"), training=False)))
         images = np.concatenate(drawn).astype("float32", copy=False)
-        return to_uint8(images) if isinstance(self.data[self.target], Images) else images
+        return to_uint8(images) if is_image and dtype != "float32" else images
 
     def inputs_for(self, n: int | None = None, seed: int | None = None, **inputs: Any) -> dict[str, np.ndarray]:
         """All that `generate(n, seed=seed, **inputs)` draws its images from, (n, ...) each, by name.
