@@ -30,6 +30,7 @@ On images or a generator:
 On drawn images and the true ones that they stand for:
 
     paired_measures, psnr, ssim, l1      how near does each drawn image come to its truth?
+    luminance_psnr, luminance_ssim       the same as papers of super-resolution measure it
     perceptual_distance                  how near in a network's features?
     sharpness_difference                 is it as sharp as its truth?
     palette, classes_of, ambiguous       the classes of label maps that are colour images
@@ -52,6 +53,7 @@ from ganzoo.metrics.extractors import CustomExtractor, Extractor, extractor, ext
 from ganzoo.metrics.frechet import GaussianMoments, frechet_distance
 from ganzoo.metrics.kernel import kernel_distance
 from ganzoo.metrics.labels import ClassifierScore, classifier_score, label_accuracy, within_class_frechet_distance
+from ganzoo.metrics.luminance import luminance, luminance_psnr, luminance_ssim
 from ganzoo.metrics.modes import ModeCounts, nearest_modes, stacked_modes
 from ganzoo.metrics.neighbours import authenticity, nearest_neighbours, prdc
 from ganzoo.metrics.paired import l1, paired_measures, psnr, sharpness_difference, ssim
@@ -85,6 +87,9 @@ __all__ = [
     "kernel_distance",
     "l1",
     "label_accuracy",
+    "luminance",
+    "luminance_psnr",
+    "luminance_ssim",
     "mean_iou",
     "ms_ssim",
     "ms_ssim_diversity",
