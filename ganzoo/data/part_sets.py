@@ -29,7 +29,7 @@ from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize_and_
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["SETS", "load_set"]
+__all__ = ["SETS", "find_set", "load_set"]
 
 Parts = dict[str, np.ndarray]
 
@@ -40,7 +40,7 @@ def load_set(
     """What `ganzoo.data.load_parts` does for one of `SETS`; see there."""
     if split not in ("train", "test"):
         raise ValueError(f"{name!r} has the splits 'train' and 'test'. Received: split={split!r}")
-    return SETS[name].read(_find(name, data_dir), split, size, mode or "RGB")
+    return SETS[name].read(find_set(name, data_dir), split, size, mode or "RGB")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Member:
         return self.name
 
 
-def _find(name: str, data_dir: str | os.PathLike | None) -> Place:
+def find_set(name: str, data_dir: str | os.PathLike | None) -> Place:
     known = SETS[name]
     folders = user_folders(known.folder, data_dir)
     for home in folders:

@@ -129,8 +129,8 @@ class Images(Part):
         return self if shape == self.shape else type(self).from_config({**self.get_config(), "shape": shape})
 
     def get_config(self):
-        own = {"multiple": self.multiple, "cropped": self.cropped}
-        return {**super().get_config(), **{name: value for name, value in own.items() if value not in (1, False)}}
+        own = {"multiple": self.multiple} if self.multiple > 1 else {}
+        return {**super().get_config(), **own, **({"cropped": True} if self.cropped else {})}
 
     def _shape_of(self, images: np.ndarray) -> Any:
         """The shape that these images must have: their own, where any will do."""

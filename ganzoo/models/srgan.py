@@ -73,25 +73,22 @@ class SRGAN(GAN):
         **kwargs,
     ):
         shape = as_image_shape(image_shape)
-        target = Images(shape, multiple=factor, cropped=True)
-        small = (shape[0] // factor, shape[1] // factor, shape[2])
+        drawing = {"factor": factor, "width": width, "blocks": blocks, "up_width": up_width}
+        judging = {"width": discriminator_width, "num_layers": discriminator_layers, "normalization": "spectral"}
+        small = Images((shape[0] // factor, shape[1] // factor, shape[2]), derived=True)
         super().__init__(
-            generator or partial(srresnet_generator, shape[2], factor, width, blocks, up_width),
-            discriminator
-            or partial(
-                patchgan_discriminator, {"target": shape}, discriminator_width, discriminator_layers, "spectral"
-            ),
-            data={"source": Images(small, derived=True), "target": target},
+            generator or partial(srresnet_generator, shape[2], **drawing),
+            discriminator or partial(patchgan_discriminator, {"target": shape}, **judging),
+            data={"source": small, "target": Images(shape, multiple=factor, cropped=True)},
             **kwargs,
         )
-        self.arguments = {"image_shape": shape, "factor": factor, "width": width, "blocks": blocks}
-        self.arguments |= {"up_width": up_width, "discriminator_width": discriminator_width}
-        self.arguments |= {"discriminator_layers": discriminator_layers, "perceptual": perceptual}
-        self.arguments |= {"perceptual_layers": perceptual_layers, "adversarial_weight": adversarial_weight}
-        self.arguments |= {"pixel_weight": pixel_weight, "perceptual_weight": perceptual_weight}
+        self.arguments = {"image_shape": shape, **drawing, "discriminator_width": discriminator_width}
+        self.arguments |= {"discriminator_layers": discriminator_layers, "pixel_weight": pixel_weight}
+        self.arguments |= {"perceptual_weight": perceptual_weight, "adversarial_weight": adversarial_weight}
+        self.arguments |= {"perceptual": perceptual, "perceptual_layers": tuple(perceptual_layers)}
         self.factor, self.adversarial_weight, self.perceptual_weight = factor, adversarial_weight, perceptual_weight
         self.pixel_weight = float(perceptual is None) if pixel_weight is None else pixel_weight
-        self.perceptual = perceptual  # a network of one's own is saved with the model, a bundled one by its name
+        self.perceptual = perceptual  # one's own network is saved with the model, of a bundled one its name
         self.features = None if perceptual is None else bundled.features(perceptual, perceptual_layers)
         self.evaluation_metrics = (*(GAN.evaluation_metrics if adversarial_weight else ()), "psnr")
 
@@ -114,17 +111,12 @@ class SRGAN(GAN):
         return losses.non_saturating_discriminator_loss(real_logits, fake_logits)  # eq. 2
 
     def generator_loss(self, real, fake, training):
-        loss = self.content_loss(real["target"], fake["target"])
+        loss = self.pixel_weight * ops.mean(ops.square(real["target"] - fake["target"]))  # eq. 4
+        if self.features is not None:
+            loss += self.perceptual_weight * losses.perceptual_loss(self.features, real["target"], fake["target"])  # 5
         if self.adversarial_weight:
             adversarial = losses.non_saturating_generator_loss(self.discriminate(fake, training))  # eq. 6
-            loss = loss + self.adversarial_weight * adversarial
-        return loss
-
-    def content_loss(self, real, drawn):
-        """What is left without the adversary: eq. 4 and 5, weighted."""
-        loss = self.pixel_weight * ops.mean(ops.square(real - drawn))
-        if self.features is not None:
-            loss = loss + self.perceptual_weight * losses.perceptual_loss(self.features, real, drawn)
+            loss += self.adversarial_weight * adversarial
         return loss
 
     def evaluate_batch(self, real):
