@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 from ganzoo.data.archives import load_npz
+from ganzoo.data.bicubic import bicubic
+from ganzoo.data.crops import load_crops
 from ganzoo.data.derived import edges, grey
 from ganzoo.data.diagnosis import check
 from ganzoo.data.films import film_examples, load_films
@@ -24,6 +26,7 @@ from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_cen
 
 __all__ = [
     "MovingDigits",
+    "bicubic",
     "check",
     "check_images",
     "edges",
@@ -35,6 +38,7 @@ __all__ = [
     "grid_centres",
     "load",
     "load_class_folders",
+    "load_crops",
     "load_domains",
     "load_films",
     "load_folder",

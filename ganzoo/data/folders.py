@@ -126,7 +126,7 @@ class Reading:
         check_reading(fit=fit, max_value=max_value, pages=pages)
         mode = "L" if pages == "channels" else mode
         self._options = {"image_size": size, "mode": mode, "nearest": nearest, "fit": fit, "max_value": max_value}
-        self._pages, self._lock = pages, threading.Lock()
+        self.mode, self._pages, self._lock = mode, pages, threading.Lock()
         self._deep, self._highest, self._paged = 0, 0, 0
 
     def __call__(self, image: Image.Image) -> np.ndarray:

@@ -20,15 +20,16 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from ganzoo.data.folders import IMAGE_SUFFIXES, ImageFile, find_images, named_together, read_images
+from ganzoo.data.crops import NUM_CROPS, crops_of
+from ganzoo.data.folders import IMAGE_SUFFIXES, ImageFile, Reading, find_images, named_together, read_images
 from ganzoo.data.part_folders import halves
 from ganzoo.data.places import received, user_folders
-from ganzoo.data.preprocessing import Size, channels_of, resize_and_crop
+from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize_and_crop
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["SETS", "load_set"]
+__all__ = ["SETS", "find_set", "load_set"]
 
 Parts = dict[str, np.ndarray]
 
@@ -39,7 +40,7 @@ def load_set(
     """What `ganzoo.data.load_parts` does for one of `SETS`; see there."""
     if split not in ("train", "test"):
         raise ValueError(f"{name!r} has the splits 'train' and 'test'. Received: split={split!r}")
-    return SETS[name].read(_find(name, data_dir), split, size, mode or "RGB")
+    return SETS[name].read(find_set(name, data_dir), split, size, mode or "RGB")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Member:
         return self.name
 
 
-def _find(name: str, data_dir: str | os.PathLike | None) -> Place:
+def find_set(name: str, data_dir: str | os.PathLike | None) -> Place:
     known = SETS[name]
     folders = user_folders(known.folder, data_dir)
     for home in folders:
@@ -164,6 +165,12 @@ def _is_of(split: str, name: str) -> bool:
     return (int(_hash_of(name), 16) % 10 == 0) == (split == "test")
 
 
+def _photos(place: Place, split: str, size: Size | None, mode: str) -> Parts:
+    files = place.files("BSDS500_train" if split == "train" else "BSDS500_val")
+    num, reading = NUM_CROPS if split == "train" else 10 * len(files), Reading(None, mode)
+    return {"photo": crops_of(list(files.values()), parse_size(size or 96), reading, place.images, num)}
+
+
 def _captions(folder: Path) -> dict[str, str]:
     """Captions by the emoji's file name, in the order of the table."""
     file = folder / "captions.csv"
@@ -189,5 +196,6 @@ class PartSet:
 SETS = {
     "facades": PartSet("facades", "facades.zip", "train", _facades),
     "summer2winter": PartSet("summer2winter", "summer2winter128.zip", "trainA", _summer2winter),
+    "photos": PartSet("sr_photos", "sr_photos.zip", "BSDS500_train", _photos),
     "emoji": PartSet("emoji_captions", "emoji72.zip", "twemoji", _emoji),
 }

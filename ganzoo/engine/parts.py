@@ -95,18 +95,21 @@ class Images(Part):
         shape: height and width may be None, for a model of any size; channels are any number.
         group, derived: see `Part`.
         multiple: int, height and width are multiples of it.
+        cropped: in training, images are cut out of photographs, which are not resized: how a folder is read.
 
     Example:
         >>> data = {"source": Images((256, 256, 1)), "target": Images((256, 256, 3))}
     """
 
-    def __init__(self, shape: tuple[int | None, ...], group: str = "", derived: bool = False, multiple: int = 1):
+    def __init__(
+        self, shape: tuple[int | None, ...], group: str = "", derived: bool = False, multiple: int = 1, cropped=False
+    ):
         if not isinstance(shape, (tuple, list)) or len(shape) != 3 or shape[2] is None:
             raise ValueError(f"Images have the shape (height, width, channels). Received: shape={shape!r}")
         check_positive(**{name: n for name, n in zip(("height", "width", "channels"), shape) if n is not None})
         check_positive(multiple=multiple)
         super().__init__(tuple(None if n is None else int(n) for n in shape), group, derived)
-        self.multiple = int(multiple)
+        self.multiple, self.cropped = int(multiple), bool(cropped)
         self._check_multiple(self.shape[:2], f"shape={self.shape}")
 
     def check(self, values, name, allow_nonnegative=False):
@@ -126,7 +129,8 @@ class Images(Part):
         return self if shape == self.shape else type(self).from_config({**self.get_config(), "shape": shape})
 
     def get_config(self):
-        return {**super().get_config(), **({"multiple": self.multiple} if self.multiple > 1 else {})}
+        own = {"multiple": self.multiple} if self.multiple > 1 else {}
+        return {**super().get_config(), **own, **({"cropped": True} if self.cropped else {})}
 
     def _shape_of(self, images: np.ndarray) -> Any:
         """The shape that these images must have: their own, where any will do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ganzoo.layers.ada import AdaptiveAugment
 from ganzoo.layers.attention import GatedAdd, SpatialAttention
-from ganzoo.layers.augmentation import jitter
+from ganzoo.layers.augmentation import jitter, turned
 from ganzoo.layers.augmenting import Augmentation
 from ganzoo.layers.basis import Gather, Spread
 from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
@@ -12,6 +12,7 @@ from ganzoo.layers.consistency import Consistency
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.layers.diff_augment import DiffAugment
 from ganzoo.layers.dropout import SwitchedDropout
+from ganzoo.layers.enlargement import ICNR, BicubicEnlargement, PixelShuffle
 from ganzoo.layers.invariance import Invariance
 from ganzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
@@ -23,9 +24,11 @@ from ganzoo.layers.spectral import SpectralNormalization
 from ganzoo.layers.weight_norm import WeightNormDense
 
 __all__ = [
+    "ICNR",
     "AdaptiveAugment",
     "Augmentation",
     "BatchNormalization",
+    "BicubicEnlargement",
     "ClassProjection",
     "Clip",
     "Consistency",
@@ -46,6 +49,7 @@ __all__ = [
     "Modulation",
     "OffDiagonal",
     "Pack",
+    "PixelShuffle",
     "ReflectionPadding2D",
     "Shrink",
     "SpatialAttention",
@@ -55,4 +59,5 @@ __all__ = [
     "SwitchedDropout",
     "WeightNormDense",
     "jitter",
+    "turned",
 ]

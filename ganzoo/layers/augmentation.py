@@ -62,6 +62,29 @@ def jitter(images: Any, uniform: Callable, enlarge: float = 143 / 128, flip: boo
     return keras.tree.map_structure(jittered, images)
 
 
+def turned(images, uniform):
+    """Images turned and mirrored at random, one of the eight ways for each; of images that are not square, one of four.
+
+    Args:
+        images: tensor (batch, height, width, channels), or a dictionary of such, whose images are turned alike.
+        uniform: function from a shape to numbers from U[0, 1): a model's ``partial(self.noise, "uniform")``.
+
+    Returns:
+        As `images`.
+    """
+    all_of = keras.tree.flatten(images)
+    choices = uniform((ops.shape(all_of[0])[0], 3)) < 0.5
+    down, across, over = (ops.reshape(choices[:, i], (-1, 1, 1, 1)) for i in range(3))
+    square = all(x.shape[1] == x.shape[2] for x in all_of)
+
+    def turn(x):
+        x = ops.where(down, ops.flip(x, 1), x)
+        x = ops.where(across, ops.flip(x, 2), x)
+        return ops.where(over, ops.swapaxes(x, 1, 2), x) if square else x
+
+    return keras.tree.map_structure(turn, images)
+
+
 def _common_size(images: list) -> tuple[int, int]:
     shapes = [tuple(image.shape) for image in images]
     sizes = {shape[1:3] for shape in shapes}

@@ -30,6 +30,8 @@ On images or a generator:
 On drawn images and the true ones that they stand for:
 
     paired_measures, psnr, ssim, l1      how near does each drawn image come to its truth?
+    luminance_psnr, luminance_ssim       the same as papers of super-resolution measure it
+    perceptual_distance                  how near in a network's features?
     sharpness_difference                 is it as sharp as its truth?
     palette, classes_of, ambiguous       the classes of label maps that are colour images
     pixel_accuracy, mean_iou             how many pixels have the right class, over all and class by class
@@ -51,10 +53,12 @@ from ganzoo.metrics.extractors import CustomExtractor, Extractor, extractor, ext
 from ganzoo.metrics.frechet import GaussianMoments, frechet_distance
 from ganzoo.metrics.kernel import kernel_distance
 from ganzoo.metrics.labels import ClassifierScore, classifier_score, label_accuracy, within_class_frechet_distance
+from ganzoo.metrics.luminance import luminance, luminance_psnr, luminance_ssim
 from ganzoo.metrics.modes import ModeCounts, nearest_modes, stacked_modes
 from ganzoo.metrics.neighbours import authenticity, nearest_neighbours, prdc
 from ganzoo.metrics.paired import l1, paired_measures, psnr, sharpness_difference, ssim
 from ganzoo.metrics.path_length import perceptual_path_length
+from ganzoo.metrics.perceptual import perceptual_distance
 from ganzoo.metrics.protocol import PROTOCOLS, Protocol, Reference, evaluate, score, scorer
 from ganzoo.metrics.segmentation import ambiguous, classes_of, interval, mean_iou, palette, pixel_accuracy
 from ganzoo.metrics.similarity import ms_ssim, ms_ssim_diversity
@@ -83,6 +87,9 @@ __all__ = [
     "kernel_distance",
     "l1",
     "label_accuracy",
+    "luminance",
+    "luminance_psnr",
+    "luminance_ssim",
     "mean_iou",
     "ms_ssim",
     "ms_ssim_diversity",
@@ -91,6 +98,7 @@ __all__ = [
     "paired_measures",
     "palette",
     "patch_wasserstein_distance",
+    "perceptual_distance",
     "perceptual_path_length",
     "pixel_accuracy",
     "prdc",

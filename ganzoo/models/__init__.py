@@ -20,6 +20,7 @@ from ganzoo.models.relativistic import RelativisticGAN
 from ganzoo.models.sagan import SAGAN
 from ganzoo.models.semisupervised import SemiSupervisedGAN
 from ganzoo.models.sngan import SNGAN
+from ganzoo.models.srgan import SRGAN
 from ganzoo.models.vanilla_gan import VanillaGAN
 from ganzoo.models.wgan import WGAN
 from ganzoo.models.wgan_gp import WGANGP
@@ -36,6 +37,7 @@ __all__ = [
     "R3GAN",
     "SAGAN",
     "SNGAN",
+    "SRGAN",
     "WGAN",
     "WGANGP",
     "BigGAN",

@@ -255,7 +255,11 @@ def _limit(model: GAN) -> int:
 
 def _check_size(path: Path, final: Path, model: GAN) -> None:
     size, limit = path.stat().st_size, _limit(model)
-    files = [*final.parent.glob("*.safetensors"), *final.parent.parent.glob("extractors/*.safetensors")]
+    files = [
+        file
+        for each in ("weights", "extractors", "perceptual")
+        for file in (final.parents[1] / each).glob("*.safetensors")
+    ]
     others = sum(file.stat().st_size for file in files if file not in (path, final))
     if size > limit or size + others > MAX_TOTAL_BYTES:
         raise ValueError(

@@ -239,6 +239,10 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
     (first, shape), *rest = images.items()
     size = shape[:2]
     mode = "L" if reading.get("pages") == "channels" else _mode(max(each[2] for each in images.values()))
+    if not rest and not others and getattr(wanted[first], "cropped", False):
+        if ignored := sorted({*reading} - {"max_value", "skip_unreadable"}):
+            raise ValueError(f"Photographs are not resized, and are read whole. Received: {', '.join(ignored)}")
+        return {first: data.load_crops(path, size, mode, **reading)}
     if not rest and not others:
         pictures = data.load_folder(path, size, mode, **reading)
         if pictures.shape[-1] != shape[2] and reading.get("pages") == "channels":
