@@ -28,8 +28,8 @@ def load_parts(
     """All that a data set gives, by name.
 
     Whatever `load` reads gives ``images`` (n, height, width, channels), and where it has classes, ``labels``, int64
-    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Five more names have parts of
-    their own. Three are read from their files below the folder that `data_dir` or
+    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Six more names have parts of
+    their own. Four are read from their files below the folder that `data_dir` or
     the environment variable ``GANZOO_DATA`` names, an archive where it lies or the same unpacked:
 
     - ``"facades"`` (``facades/facades.zip``): ``photo`` and ``label_map``, pairs of 256x256. Its test part has but 25
@@ -37,6 +37,8 @@ def load_parts(
       of their file name without its ending. ``"train"`` has 325 pairs, ``"test"`` these 75 and after them the 25.
     - ``"summer2winter"`` (``summer2winter/summer2winter128.zip``): ``summer`` and ``winter``, 128x128, no pairs: their
       numbers may differ.
+    - ``"rain100l"`` (``rain100l/rain100l_256.zip``): ``rainy`` and ``clean``, pairs of 256x256, 80 to train on and 20 to
+      test with.
     - ``"emoji"`` (``emoji_captions/emoji72.zip`` and ``captions.csv``): ``twemoji`` and ``noto``, the same emoji in two
       styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
       name without its ending, as a number, is divisible by 10.
@@ -48,7 +50,7 @@ def load_parts(
       the set's training digits from seed 0; ``"test"``: 2000 of its test digits from seed 1.
 
     Args:
-        source: a name; or a path of what `load` reads. The five names above win over a path.
+        source: a name; or a path of what `load` reads. The six names above win over a path.
         split: ``"train"`` or ``"test"``; for other names what `load` accepts.
         data_dir: as for `load`.
         image_shape: (height, width, channels) or (height, width) or one number for both: images of another size are
