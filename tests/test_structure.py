@@ -29,7 +29,7 @@ ORDER = (  # each part imports only from parts further up
         "engine.export",
         "zoo.weights",
     },
-    {"engine.feed", "plot"},
+    {"engine.feed", "plot", "zoo.perceptual"},
     {"engine.evaluating", "engine.checks", "engine.advice"},
     {"engine.base"},
     {"engine.gan"},

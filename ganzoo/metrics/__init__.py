@@ -30,6 +30,7 @@ On images or a generator:
 On drawn images and the true ones that they stand for:
 
     paired_measures, psnr, ssim, l1      how near does each drawn image come to its truth?
+    perceptual_distance                  how near in a network's features?
     sharpness_difference                 is it as sharp as its truth?
     palette, classes_of, ambiguous       the classes of label maps that are colour images
     pixel_accuracy, mean_iou             how many pixels have the right class, over all and class by class
@@ -55,6 +56,7 @@ from ganzoo.metrics.modes import ModeCounts, nearest_modes, stacked_modes
 from ganzoo.metrics.neighbours import authenticity, nearest_neighbours, prdc
 from ganzoo.metrics.paired import l1, paired_measures, psnr, sharpness_difference, ssim
 from ganzoo.metrics.path_length import perceptual_path_length
+from ganzoo.metrics.perceptual import perceptual_distance
 from ganzoo.metrics.protocol import PROTOCOLS, Protocol, Reference, evaluate, score, scorer
 from ganzoo.metrics.segmentation import ambiguous, classes_of, interval, mean_iou, palette, pixel_accuracy
 from ganzoo.metrics.similarity import ms_ssim, ms_ssim_diversity
@@ -91,6 +93,7 @@ __all__ = [
     "paired_measures",
     "palette",
     "patch_wasserstein_distance",
+    "perceptual_distance",
     "perceptual_path_length",
     "pixel_accuracy",
     "prdc",

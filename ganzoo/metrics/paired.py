@@ -64,7 +64,7 @@ def psnr(real: np.ndarray, drawn: np.ndarray, data_range: float = 255) -> np.nda
     """
     if not data_range > 0:
         raise ValueError(f"`data_range` is positive, 255 for images as stored. Received: data_range={data_range!r}")
-    error = _by_chunk(real, drawn, lambda x, y: ((x - y) ** 2).mean(axis=(1, 2, 3)))
+    error = by_chunk(real, drawn, lambda x, y: ((x - y) ** 2).mean(axis=(1, 2, 3)))
     with np.errstate(divide="ignore"):
         return 10 * np.log10(data_range**2 / error)
 
@@ -96,7 +96,7 @@ def ssim(real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
     Differs from the paper's code: images are not made smaller before, whatever their size.
     """
-    return _by_chunk(real, drawn, _ssim, least=WINDOW)
+    return by_chunk(real, drawn, _ssim, least=WINDOW)
 
 
 def l1(real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def l1(real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         >>> l1(black, black + 7)
         array([7.])
     """
-    return _by_chunk(real, drawn, lambda x, y: np.abs(x - y).mean(axis=(1, 2, 3)))
+    return by_chunk(real, drawn, lambda x, y: np.abs(x - y).mean(axis=(1, 2, 3)))
 
 
 def sharpness_difference(real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
@@ -152,7 +152,7 @@ def sharpness_difference(real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         return np.abs(_slope(x) - _slope(y)).mean(axis=(1, 2, 3)) / 255
 
     with np.errstate(divide="ignore"):
-        return -10 * np.log10(_by_chunk(real, drawn, difference, least=2))
+        return -10 * np.log10(by_chunk(real, drawn, difference, least=2))
 
 
 def _slope(x: np.ndarray) -> np.ndarray:
@@ -164,7 +164,7 @@ def _ssim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (luminance * structure).mean(axis=(1, 2, 3))
 
 
-def _by_chunk(
+def by_chunk(
     real: np.ndarray, drawn: np.ndarray, measure: Callable[[np.ndarray, np.ndarray], np.ndarray], least: int = 1
 ) -> np.ndarray:
     """A measure of float64 pairs, image by image, on as many at a time as `_VALUES` allows, but at least one."""
