@@ -11,11 +11,13 @@ network, trained as long on the same windows by fewer terms of the loss:
 The same command resumes it. What is not trained yet is said, and its rows are left out.
 
 The row "filter" is the best on training images, by PSNR, of medians and grey openings over a square or a line and of
-bilateral filters; medians and these also as the darker of filter and image, as rain only brightens. Rows are measured on whole
-test images as they were drawn, 8 bits. Luminance is MATLAB's (ITU-R BT.601, 16 to 235), the peak of its PSNR 255. The
-perceptual distance is in features of the network that the perceptual term was computed with, at other layers too:
-trainings with that term have learned to please it. "Steepness" is the mean difference of neighbouring pixels, as a
-share of the clean image's: 1 is as sharp. "Shuffled" compares the preset's images with those of other photographs.
+bilateral filters; medians and these also as the darker of filter and image, as rain only brightens.
+
+Measured are whole test images as they were drawn, in 8 bits. Luminance is MATLAB's (ITU-R BT.601, 16 to 235), the peak
+of its PSNR 255. The perceptual distance is in features of the network that the perceptual term was computed with, at
+other layers too: trainings with that term have learned to please it. "Steepness" is the mean difference of neighbouring
+pixels, as a share of the clean image's: 1 is as sharp. "Shuffled" compares the preset's images with those of other
+photographs.
 
 Intervals are 95 %, by bootstrap over the images, of the gain of each image over its rainy input, or over another row:
 they say nothing of another training. The cut of the data is ours: no paper's number compares.
@@ -89,9 +91,7 @@ def _darker(make: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.n
 
 def best_filter(rainy: np.ndarray, clean: np.ndarray) -> str:
     """The name of the one of `filters` whose images come nearest to the clean ones, by PSNR."""
-    found = {
-        name: metrics.psnr(clean, np.stack([make(x) for x in rainy])).mean() for name, make in filters().items()
-    }
+    found = {name: metrics.psnr(clean, np.stack([make(x) for x in rainy])).mean() for name, make in filters().items()}
     return max(found, key=lambda name: found[name])
 
 

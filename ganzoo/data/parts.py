@@ -37,8 +37,8 @@ def load_parts(
       of their file name without its ending. ``"train"`` has 325 pairs, ``"test"`` these 75 and after them the 25.
     - ``"summer2winter"`` (``summer2winter/summer2winter128.zip``): ``summer`` and ``winter``, 128x128, no pairs: their
       numbers may differ.
-    - ``"rain100l"`` (``rain100l/rain100l_256.zip``): ``rainy`` and ``clean``, pairs of 256x256, 80 to train on and 20 to
-      test with.
+    - ``"rain100l"`` (``rain100l/rain100l_256.zip``): ``rainy`` and ``clean``, 80 pairs of 256x256 to train on and
+      20 to test with.
     - ``"emoji"`` (``emoji_captions/emoji72.zip`` and ``captions.csv``): ``twemoji`` and ``noto``, the same emoji in two
       styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
       name without its ending, as a number, is divisible by 10.

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ganzoo.data.preprocessing import check_positive
+from ganzoo.layers.minibatch import check_positive
 
 
 def jitter(images: Any, uniform: Callable, enlarge: float = 143 / 128, flip: bool = True) -> Any:

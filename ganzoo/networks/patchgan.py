@@ -71,7 +71,9 @@ def patchgan_discriminator(
     _check_sizes(shapes, num_layers)
     spectral = normalization == "spectral"
     norm = None if spectral else normalization
-    inputs = {own: keras.Input((None, None, shape[-1]) if any_size else shape, name=own) for own, shape in shapes.items()}
+    inputs = {
+        own: keras.Input((None, None, shape[-1]) if any_size else shape, name=own) for own, shape in shapes.items()
+    }
     x = Concatenate(name="concatenate")(list(inputs.values())) if len(inputs) > 1 else next(iter(inputs.values()))
     for i in range(num_layers + 1):
         layer, is_last = f"conv{i + 1}", i == num_layers
