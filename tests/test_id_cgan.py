@@ -207,12 +207,12 @@ def test_it_learns_to_take_streaks_away_and_draws_images_of_any_size():
     clean = smooth(32)
     model = tiny(width=8, crops=2, adversarial_weight=1e-3, ema_decay=0.9)
     model.compile({"generator": keras.optimizers.Adam(1e-2, beta_1=0.5)})
-    model.fit(rained(clean), clean, batch_size=2, epochs=10, verbose=0)
+    model.fit(rained(clean), clean, batch_size=2, epochs=5, verbose=0)
     other = smooth(4, 40, seed=9)
     hidden, other = rained(other, seed=9)[:, :, :33], other[:, :, :33]
     drawn = model.generate(source=hidden)
     gain = ganzoo.metrics.psnr(other, drawn) - ganzoo.metrics.psnr(other, hidden)
-    assert drawn.shape == (4, 40, 33, 3) and gain.mean() > 2
+    assert drawn.shape == (4, 40, 33, 3) and gain.mean() > 3
 
 
 # --- The recipe and the table
