@@ -44,6 +44,7 @@ _HOME = {
             "FramePrediction",
             "Deocclusion",
             "SRGAN",
+            "IDCGAN",
         ),
         "ganzoo.models",
     ),

@@ -388,6 +388,27 @@ def test_summer_and_winter_may_differ_in_number(tmp_path, unpacked, monkeypatch)
     assert test["winter"].shape == (1, 8, 8, 1) and test["winter"].max() == 5
 
 
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_rain100l_are_pairs_by_their_names(tmp_path, unpacked):
+    archive = tmp_path / "rain100l" / "rain100l_256.zip"
+    values = {"train/input/2.jpg": 12, "train/target/10.jpg": 1, "train/input/10.jpg": 11, "train/target/2.jpg": 2}
+    values |= {"test/input/3.jpg": 13, "test/target/3.jpg": 3}
+    members = {name: png(grey(value), (256, 256), "jpeg") for name, value in values.items()}
+    pack(archive, members)
+    if unpacked:
+        unpack(archive)
+    parts = data.load_parts("rain100l", data_dir=tmp_path)
+    assert {name: part.shape for name, part in parts.items()} == dict.fromkeys(("rainy", "clean"), (2, 256, 256, 3))
+    assert parts["rainy"][:, 0, 0, 0].tolist() == [11, 12] and parts["clean"][:, 9, 9, 1].tolist() == [1, 2]
+    test = data.load_parts("rain100l", "test", data_dir=tmp_path, image_shape=(32, 32, 1))
+    assert test["rainy"].shape == (1, 32, 32, 1) and test["rainy"].max() == 13 and test["clean"].max() == 3
+    if not unpacked:
+        del members["train/target/10.jpg"]
+        pack(archive, members)
+        with pytest.raises(FileNotFoundError, match=r"lacks train/target/10\. Fetch the data set anew"):
+            data.load_parts("rain100l", data_dir=tmp_path)
+
+
 def write_emoji(root: Path, num=40) -> list[str]:
     names = [f"face_{i}" for i in range(num)]
     folder = root / "emoji_captions"

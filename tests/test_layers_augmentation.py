@@ -1,4 +1,4 @@
-"""`jitter` (CORRECTNESS V04, K42, K44) against a reference that computes pixel by pixel."""
+"""`jitter` (CORRECTNESS V04, K42, K44) against a reference that computes pixel by pixel; `random_crop` to the bit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from ganzoo.layers import jitter
+from ganzoo.layers import jitter, random_crop
 
 BACKEND = keras.backend.backend()
 RNG = np.random.default_rng(0)
@@ -95,26 +95,75 @@ def test_every_window_is_as_likely_and_half_of_the_examples_are_mirrored():
     assert len(counts) == 5 and np.abs(counts / 4000 - 0.2).max() < 0.04
 
 
+CROPS = np.array(
+    [[0.0, 0.5], [JUST_BELOW_ONE, 0.3], [0.7, JUST_BELOW_ONE], [0.2, 0.0], [0.5, 0.5], [0.9, 0.1]], "float32"
+)
+
+
+def windows(images, draws, side, num):
+    height, width = images.shape[1:3]
+    cut = []
+    for i, (row, column) in enumerate(draws):
+        top, left = math.floor(row * (height - side + 1)), math.floor(column * (width - side + 1))
+        cut.append(images[i // num, top : top + side, left : left + side])
+    return np.stack(cut)
+
+
+def test_windows_of_both_images_are_cut_at_the_same_places_to_the_bit():
+    got = random_crop({"source": SOURCE, "target": TARGET}, 5, fixed(CROPS), num=2)
+    for name, images in (("source", SOURCE), ("target", TARGET)):
+        np.testing.assert_array_equal(ops.convert_to_numpy(got[name]), windows(images, CROPS, 5, 2))
+    whole = random_crop(SOURCE[:, :, :12], 12, fixed(CROPS[:3]))
+    np.testing.assert_array_equal(ops.convert_to_numpy(whole), SOURCE[:, :, :12])
+
+
+def test_every_place_of_a_window_is_as_likely():
+    line = np.broadcast_to(np.arange(8, dtype="float32")[:, None, None], (100, 8, 8, 1))
+    tops = ops.convert_to_numpy(random_crop(line, 4, keras.random.uniform, num=40))[:, 0, 0, 0]
+    np.testing.assert_allclose(np.bincount(tops.astype(int)) / 4000, 0.2, atol=0.04)
+
+
+def test_windows_that_cannot_be_cut_are_refused():
+    with pytest.raises(ValueError, match=r"no larger than the images, 12x16.*side=13"):
+        random_crop(SOURCE, 13, fixed())
+    with pytest.raises(ValueError, match="one height and width"):
+        random_crop([SOURCE, TARGET[:, :8]], 4, fixed())
+    with pytest.raises(ValueError, match="positive integer"):
+        random_crop(SOURCE, 4, fixed(), num=0)
+
+
 @keras.saving.register_keras_serializable(package="test_augmentation")
 class Jitter(keras.layers.Layer):
     def call(self, x):
         return jitter(x, lambda shape: ops.ones(shape) * 0.3, 1.3)
 
 
-def test_k44_compiled_with_a_batch_of_unknown_size():
+@keras.saving.register_keras_serializable(package="test_augmentation")
+class Crop(keras.layers.Layer):
+    def call(self, x):
+        return random_crop(x, 5, lambda shape: ops.ones(shape) * 0.3, num=2)
+
+
+def compiled(layer):
+    """For images (batch, 12, 16, 2) of a batch whose size is not known."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        function = tf.function(Jitter(), input_signature=[tf.TensorSpec((None, 12, 16, 2))])
-    elif BACKEND == "jax":
+        return tf.function(layer, input_signature=[tf.TensorSpec((None, 12, 16, 2))])
+    if BACKEND == "jax":
         import jax
 
-        function = jax.jit(Jitter())
-    else:
-        function = Jitter()
+        return jax.jit(layer)
+    return layer
+
+
+def test_k44_compiled_with_a_batch_of_unknown_size():
+    function, cut = compiled(Jitter()), compiled(Crop())
     for images in (SOURCE, SOURCE[:1]):
         expected = [reference(image, [0.3, 0.3, 0.3], 1.3, True) for image in images]
         np.testing.assert_allclose(ops.convert_to_numpy(function(images)), expected, atol=1e-6)
+        places = np.full((2 * len(images), 2), 0.3)
+        np.testing.assert_array_equal(ops.convert_to_numpy(cut(images)), windows(images, places, 5, 2))
 
 
 def test_what_cannot_be_jittered_is_refused():

@@ -223,6 +223,22 @@ def test_v04_the_patchgan_of_the_paper_has_its_weights():
     assert patchgan_discriminator({"x": (256, 256, 3)}, 1, 5).get_layer("conv6").filters == 8
 
 
+def test_a_patchgan_of_any_size_judges_each_patch_as_one_of_its_own_size():
+    small, large = RNG.uniform(-1, 1, (2, 32, 32, 1)).astype("float32"), (40, 64)
+    one = patchgan_discriminator({"target": (32, 32, 1)}, 2, 2, "spectral")
+    well_scaled(one)
+    other = patchgan_discriminator({"target": (32, 32, 1)}, 2, 2, "spectral", any_size=True)
+    other.set_weights(one.get_weights())
+    assert other.inputs[0].shape == (None, None, None, 1)
+    np.testing.assert_allclose(values(other({"target": small})), values(one({"target": small})), atol=1e-5)
+    whole = patchgan_discriminator({"target": (*large, 1)}, 2, 2, "spectral")
+    whole.set_weights(one.get_weights())
+    image = {"target": RNG.uniform(-1, 1, (1, *large, 1)).astype("float32")}
+    np.testing.assert_allclose(values(other(image)), values(whole(image)), atol=1e-5)
+    with pytest.raises(ValueError, match="leave no patch"):
+        patchgan_discriminator({"target": (8, 32, 1)}, 2, 2, any_size=True)
+
+
 def test_v04_the_discriminator_sees_all_inputs_by_name():
     network = patchgan_discriminator({"target": (64, 64, 3), "source": (64, 64, 2)}, width=2)
     well_scaled(network)

@@ -147,6 +147,17 @@ def _summer2winter(place: Place, split: str, size: Size | None, mode: str) -> Pa
     return {"summer": read(place.files(f"{split}A")), "winter": read(place.files(f"{split}B"))}
 
 
+def _rain100l(place: Place, split: str, size: Size | None, mode: str) -> Parts:
+    read = functools.partial(_read, native=(256, 256), size=size, mode=mode, place=place)
+    rainy, clean = (place.files(f"{split}/{folder}") for folder in ("input", "target"))
+    if alone := sorted(rainy.keys() ^ clean.keys()):
+        raise FileNotFoundError(
+            f"{place.images} lacks {split}/{'target' if alone[0] in rainy else 'input'}/{alone[0]}. "
+            "Fetch the data set anew."
+        )
+    return {"rainy": read(rainy), "clean": read(clean)}
+
+
 def _emoji(place: Place, split: str, size: Size | None, mode: str) -> Parts:
     captions = {name: text for name, text in _captions(place.home).items() if _is_of(split, name)}
     parts: Parts = {}
@@ -197,5 +208,6 @@ SETS = {
     "facades": PartSet("facades", "facades.zip", "train", _facades),
     "summer2winter": PartSet("summer2winter", "summer2winter128.zip", "trainA", _summer2winter),
     "photos": PartSet("sr_photos", "sr_photos.zip", "BSDS500_train", _photos),
+    "rain100l": PartSet("rain100l", "rain100l_256.zip", "train/input", _rain100l),
     "emoji": PartSet("emoji_captions", "emoji72.zip", "twemoji", _emoji),
 }

@@ -39,6 +39,8 @@ def load_parts(
       numbers may differ.
     - ``"photos"`` (``sr_photos/sr_photos.zip``): ``photo``, random crops of 96x96, or of `image_shape`, of photographs
       that are not resized (`load_crops`): 8000 of its 60 of BSDS500 to train with; ``"test"``: 400 of its 40 others.
+    - ``"rain100l"`` (``rain100l/rain100l_256.zip``): ``rainy`` and ``clean``, 80 pairs of 256x256 to train on and
+      20 to test with.
     - ``"emoji"`` (``emoji_captions/emoji72.zip`` and ``captions.csv``): ``twemoji`` and ``noto``, the same emoji in two
       styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
       name without its ending, as a number, is divisible by 10.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ganzoo.layers.ada import AdaptiveAugment
 from ganzoo.layers.attention import GatedAdd, SpatialAttention
-from ganzoo.layers.augmentation import jitter, turned
+from ganzoo.layers.augmentation import jitter, random_crop, turned
 from ganzoo.layers.augmenting import Augmentation
 from ganzoo.layers.basis import Gather, Spread
 from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
@@ -59,5 +59,6 @@ __all__ = [
     "SwitchedDropout",
     "WeightNormDense",
     "jitter",
+    "random_crop",
     "turned",
 ]

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ganzoo.layers.minibatch import check_positive
+
 
 def jitter(images: Any, uniform: Callable, enlarge: float = 143 / 128, flip: bool = True) -> Any:
     """Enlarges images, cuts a random window of the old size from each and mirrors half of them: random jitter.
@@ -85,13 +87,53 @@ def turned(images, uniform):
     return keras.tree.map_structure(turn, images)
 
 
+def random_crop(images: Any, side: int, uniform: Callable, num: int = 1) -> Any:
+    """Cuts square windows out of images, each at a place of its own: `num` of each image.
+
+    The images of one example (a source and its target) are cut at the same places. No value is changed.
+
+    Args:
+        images: dict, list or tuple of tensors (batch, height, width, channels) of one batch size and one height and
+            width, which must be known; or one such tensor. The channels may differ.
+        side: int, of a window, at most the height and the width.
+        uniform: function of a shape that returns float32 numbers from U[0, 1); called once, with (batch * num, 2). The
+            columns choose row and column. In a model: ``functools.partial(self.noise, "uniform")``.
+        num: int, windows of an image; they stand one behind the other.
+
+    Returns:
+        The same structure of tensors (batch * num, side, side, channels).
+
+    Raises:
+        ValueError: images that are smaller than a window, or of unknown or different height and width.
+
+    Example:
+
+    >>> pair = {"source": np.zeros((2, 64, 48, 1), "float32"), "target": np.zeros((2, 64, 48, 3), "float32")}
+    >>> ganzoo.layers.random_crop(pair, 32, keras.random.uniform, num=3)["target"].shape
+    (6, 32, 32, 3)
+    """
+    height, width = _common_size(keras.tree.flatten(images))
+    check_positive(side=side, num=num)
+    if side > min(height, width):
+        raise ValueError(f"A window is no larger than the images, {height}x{width}. Received: side={side}")
+    count = ops.shape(keras.tree.flatten(images)[0])[0] * num
+    draws = uniform((count, 2))
+    rows, columns = (
+        ops.cast(ops.floor(draws[:, i] * (size - side + 1)), "int32")[:, None] + ops.arange(side, dtype="int32")
+        for i, size in enumerate((height, width))
+    )
+    rows += ops.arange(count, dtype="int32")[:, None] // num * height  # of all images, one below the other
+    places = rows[:, :, None] * width + columns[:, None, :]
+    return keras.tree.map_structure(lambda x: ops.take(ops.reshape(x, (-1, x.shape[-1])), places, axis=0), images)
+
+
 def _common_size(images: list) -> tuple[int, int]:
     shapes = [tuple(image.shape) for image in images]
     sizes = {shape[1:3] for shape in shapes}
     if len(sizes) != 1 or any(len(shape) != 4 or None in shape[1:] for shape in shapes):
         raise ValueError(
-            "Images are jittered together when all are (batch, height, width, channels) of one height and width, known "
-            f"beforehand: resize them, or call `jitter` on each. Received: shapes={shapes}"
+            "Images are moved together when all are (batch, height, width, channels) of one height and width, known "
+            f"beforehand: resize them, or move each alone. Received: shapes={shapes}"
         )
     return sizes.pop()  # type: ignore[return-value]
 

@@ -8,6 +8,7 @@ from ganzoo.models.dcgan import DCGAN
 from ganzoo.models.deocclusion import Deocclusion
 from ganzoo.models.dragan import DRAGAN
 from ganzoo.models.hinge import HingeGAN
+from ganzoo.models.id_cgan import IDCGAN
 from ganzoo.models.infogan import InfoGAN
 from ganzoo.models.lapgan import LAPGAN
 from ganzoo.models.lsgan import LSGAN
@@ -31,6 +32,7 @@ __all__ = [
     "CGAN",
     "DCGAN",
     "DRAGAN",
+    "IDCGAN",
     "LAPGAN",
     "LSGAN",
     "R1GAN",

@@ -23,6 +23,7 @@ def patchgan_discriminator(
     num_layers: int = 3,
     normalization: str | None = "instance",
     name: str = "discriminator",
+    any_size: bool = False,
 ) -> keras.Model:
     """Images to a map of logits, each of which sees one patch: 70x70 pixels with three layers of stride 2.
 
@@ -42,6 +43,7 @@ def patchgan_discriminator(
         normalization: ``"instance"``, ``"batch"``, ``"spectral"`` (spectral normalisation of all kernels, Miyato et al.
             2018, arXiv:1802.05957, and no other) or None.
         name: str, of the network.
+        any_size: bool, the network also takes images of another height and width than `shapes` says.
 
     Returns:
         A `keras.Model` from a dict of float32 (batch, height, width, channels), by those names, to float32 logits
@@ -69,7 +71,9 @@ def patchgan_discriminator(
     _check_sizes(shapes, num_layers)
     spectral = normalization == "spectral"
     norm = None if spectral else normalization
-    inputs = {own: keras.Input(shape, name=own) for own, shape in shapes.items()}
+    inputs = {
+        own: keras.Input((None, None, shape[-1]) if any_size else shape, name=own) for own, shape in shapes.items()
+    }
     x = Concatenate(name="concatenate")(list(inputs.values())) if len(inputs) > 1 else next(iter(inputs.values()))
     for i in range(num_layers + 1):
         layer, is_last = f"conv{i + 1}", i == num_layers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import random
 import time
@@ -57,6 +58,7 @@ __all__ = ["begin_with", "compile_for", "compiled", "differences", "read_record"
 
 BACKUP_STEPS = 500  # and at the end of each epoch
 MONITORED = 2000  # training images
+SHOWN_PIXELS = 2**18  # of the examples of a sheet
 MONITOR_SEED = 10_000  # far from those of the evaluation: what chooses the best does not also report it
 
 
@@ -193,10 +195,11 @@ def _target(parts: Mapping[str, np.ndarray]) -> str:
 
 
 def _shown(model: GAN, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """What sample sheets are drawn for, where the model must be told more than labels."""
+    """What sample sheets are drawn for, where the model must be told more than labels: of large images fewer."""
     if all(isinstance(model.data[name], Labels) for name in model.conditions()):
         return {}
-    return {"data": {name: part[:16] for name, part in parts.items()}}
+    num = max(4, min(16, SHOWN_PIXELS // math.prod(parts[_target(parts)].shape[1:3])))
+    return {"data": {name: part[:num] for name, part in parts.items()}}
 
 
 def _check_phases(recipe: Recipe, *chain: str | Path) -> None:
