@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from ganzoo.data.ages import age_class_names, age_labels, load_ages
 from ganzoo.data.archives import load_npz
 from ganzoo.data.derived import edges, grey
 from ganzoo.data.diagnosis import check
@@ -24,6 +25,8 @@ from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_cen
 
 __all__ = [
     "MovingDigits",
+    "age_class_names",
+    "age_labels",
     "check",
     "check_images",
     "edges",
@@ -34,6 +37,7 @@ __all__ = [
     "grey",
     "grid_centres",
     "load",
+    "load_ages",
     "load_class_folders",
     "load_domains",
     "load_films",

@@ -26,7 +26,8 @@ def minimize(function: Function, start: np.ndarray, low, high, steps: int, memor
         function: Of (n, d) to values (n,) and their slopes (n, d).
         start: (n, d).
         low, high: Edges of the box, (d,) or numbers; infinite ones hold nothing.
-        steps: At most so many; a row that no step down the slope makes less stays where it is.
+        steps: At most so many. A row that such a step makes no less takes the steepest one, and where that does not
+            help either, stays.
         memory: Steps that are remembered.
 
     Returns:
@@ -39,15 +40,17 @@ def minimize(function: Function, start: np.ndarray, low, high, steps: int, memor
     value, slope = _in_double(function, x)
     history: deque = deque(maxlen=memory)
     scale = 1 / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-12)  # a first step of length 1
-    moving = np.ones((len(x), 1), bool)
+    stuck, done = np.zeros((len(x), 1), bool), np.zeros((len(x), 1), bool)
     for _ in range(steps):
         free = ~((x <= low) & (slope > 0) | (x >= high) & (slope < 0))
         direction = free * -_recursion(free * slope, history, scale)
-        direction = np.where(_dot(direction, slope) < 0, direction, free * -slope * scale)
-        moved, new_value, new_slope = _search(function, x, value, slope, moving * direction, low, high)
+        steepest = stuck | (_dot(direction, slope) >= 0)
+        direction = ~done * np.where(steepest, free * -slope * scale, direction)
+        moved, new_value, new_slope = _search(function, x, value, slope, direction, low, high)
         step, change = moved - x, new_slope - slope
-        moving = step.any(axis=1, keepdims=True)
-        if not moving.any():
+        stays = ~step.any(axis=1, keepdims=True)
+        stuck, done = stays, done | (stays & steepest)
+        if done.all():
             break
         product, square = _dot(step, change), _dot(change, change)
         curved = product > 1e-10 * square  # else the row learns nothing from this step
