@@ -82,7 +82,7 @@ class AgeCGAN(CGAN):
             discriminator or judge,
             **kwargs,
         )
-        encode = partial(latent_encoder, self.image_shape, self.latent_dim, of_encoder, 4 * of_encoder)
+        encode = partial(latent_encoder, self.image_shape, self.latent_dim or 0, of_encoder, 4 * of_encoder)
         self.encoder = self.make_network(encoder or encode, "encoder")
         self.arguments |= {"encoder_width": encoder_width, "encoder": encoder and self.encoder}
 
@@ -110,8 +110,7 @@ class AgeCGAN(CGAN):
         Args:
             images: uint8, or float in [-1, 1], (n, height, width, channels).
             labels, to: int or int (n,).
-            embed: from tensors of images in [-1, 1] to features, see `ganzoo.latent.feature_distance`; None compares
-                pixels.
+            embed: from images, tensors in [-1, 1], to features (`ganzoo.latent.feature_distance`); None: pixels.
             steps: int, of L-BFGS.
 
         Returns:
@@ -120,5 +119,7 @@ class AgeCGAN(CGAN):
         from ganzoo.latent import feature_distance, project
 
         distance = None if embed is None else feature_distance(embed)
-        options = {"steps": steps, "distance": distance, "method": "lbfgs", "begin": self.encode(images)}
-        return self.generate(latents=project(self, images, labels=labels, **options).latents, labels=to)
+        found = project(
+            self, images, steps=steps, distance=distance, method="lbfgs", begin=self.encode(images), labels=labels
+        )
+        return self.generate(latents=found.latents, labels=to)
