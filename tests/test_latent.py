@@ -369,6 +369,7 @@ def test_lbfgs_finds_what_the_generator_drew_in_fewer_steps():
 @pytest.mark.parametrize("method", ["adam", "lbfgs"])
 def test_a_search_begins_where_it_is_told_with_a_class_for_each_image(method):
     model = small_cgan()
+    model.generator_ema.set_weights([8 * w if w.ndim > 1 else w for w in model.generator_ema.get_weights()])  # contrast
     begin, labels = np.random.default_rng(1).normal(size=(3, 4)).astype("float32"), [0, 2, 1]
     images = model.generate(3, seed=7, labels=labels)
     found = latent.project(model, images, steps=3, method=method, begin=begin, labels=labels)
@@ -376,7 +377,7 @@ def test_a_search_begins_where_it_is_told_with_a_class_for_each_image(method):
     np.testing.assert_array_equal(found.images, model.generate(latents=found.latents, labels=labels))
     assert found.start_errors.shape == (3, 1) and (found.error <= found.nearest_error).all()
     one = latent.project(model, images[1:2], steps=3, method=method, begin=begin[1:2], labels=2)
-    np.testing.assert_allclose(found.latents[1:2], one.latents, atol=1e-3)  # each image by itself
+    np.testing.assert_allclose(found.latents[1:2], one.latents, atol=0.01)  # each image by itself
     with pytest.raises(ValueError, match=r"`labels` is one for all images.*begin=latents.*Received: 3 labels"):
         latent.project(model, images, labels=labels)
     for wrong in (begin[:2], begin[:, :3], np.full((3, 4), np.nan)):
