@@ -45,6 +45,7 @@ _HOME = {
             "Deocclusion",
             "SRGAN",
             "IDCGAN",
+            "AgeCGAN",
         ),
         "ganzoo.models",
     ),

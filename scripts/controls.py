@@ -57,6 +57,7 @@ def model_of(folder: Path, command: str) -> ganzoo.GAN | None:
         return None
     trained = keras.saving.load_model(path, compile=False)
     model = type(trained)(**trained.arguments)
-    for own, given in zip(model.generators(), trained.generators(), strict=True):
-        model.average_of(own).set_weights(trained.average_of(given).get_weights())
+    for own, given in ((model.networks, trained.networks), (model.moving_averages, trained.moving_averages)):
+        for name, network in given.items():
+            own[name].set_weights(network.get_weights())
     return model

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import scipy.optimize
 from keras import ops
 from PIL import Image
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 import ganzoo
 from ganzoo import latent
 from ganzoo.cli import app
+from ganzoo.latent.lbfgs import minimize
 
 CLASSES = 3
 
@@ -286,6 +288,111 @@ def test_a_distance_of_ones_own():
     assert found.error[0] < found.nearest_error[0]
 
 
+# --- L-BFGS
+
+
+def quadratics(num, size):
+    """Functions (x A x / 2 - b x) of their own, row by row."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(num, size, size)), 3 * rng.normal(size=(num, size))
+    a = a @ a.transpose(0, 2, 1) + 0.1 * np.eye(size)
+
+    def function(x):
+        slope = np.einsum("nij,nj->ni", a, x)
+        return (slope * x).sum(1) / 2 - (b * x).sum(1), slope - b
+
+    return function, np.linalg.solve(a, b[..., None])[..., 0]
+
+
+def rosenbrock(x):
+    return np.array([scipy.optimize.rosen(row) for row in x]), np.array([scipy.optimize.rosen_der(row) for row in x])
+
+
+@pytest.mark.backend_free
+def test_lbfgs_solves_each_rows_equations():
+    function, solution = quadratics(6, 8)
+    calls = []
+    found, least = minimize(lambda x: calls.append(1) or function(x), np.zeros((6, 8)), -np.inf, np.inf, 200)
+    np.testing.assert_allclose(found, solution, atol=1e-5)
+    np.testing.assert_allclose(least, function(solution)[0], atol=1e-9)
+    assert len(calls) < 400
+    alone = [minimize(lambda x: function(np.tile(x, (6, 1))), np.zeros((1, 8)), -np.inf, np.inf, 0)[0]]
+    np.testing.assert_array_equal(alone[0], np.zeros((1, 8)))  # no step
+
+
+@pytest.mark.backend_free
+def test_lbfgs_finds_what_scipy_finds_in_a_box():
+    function, _ = quadratics(6, 8)
+    found, _ = minimize(function, np.zeros((6, 8)), -1, 1, 200)
+    for index, row in enumerate(found):
+
+        def alone(x, index=index):
+            values, slopes = function(np.tile(x, (6, 1)))
+            return values[index], slopes[index]
+
+        theirs = scipy.optimize.minimize(alone, np.zeros(8), jac=True, method="L-BFGS-B", bounds=[(-1, 1)] * 8)
+        np.testing.assert_allclose(row, theirs.x, atol=1e-4)
+    assert (np.abs(found) == 1).any(axis=1).all()
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("high", [np.inf, 0.5])
+def test_lbfgs_ends_where_no_slope_is_left_but_out_of_the_box(high):
+    found, least = minimize(rosenbrock, np.random.default_rng(0).normal(size=(5, 4)), -1.5, high, 500)
+    values, slopes = rosenbrock(found)
+    np.testing.assert_allclose(least, values, atol=1e-12)
+    np.testing.assert_allclose(np.clip(found - slopes, -1.5, high), found, atol=1e-6)
+    assert (np.abs(least) < 1e-9).sum() == (4 if high > 1 else 0)  # one row in the other valley
+
+
+@pytest.mark.backend_free
+def test_a_value_that_is_no_number_is_no_step():
+    def function(x):
+        values = np.where(x[:, 0] < -1, np.nan, x[:, 0] ** 2 - np.minimum(x[:, 0], 0))
+        return values, 2 * x - (x < 0)
+
+    found, least = minimize(function, np.full((1, 1), 8.0), -np.inf, np.inf, 50)
+    assert 0 <= least[0] < 64 and found[0, 0] >= -1
+
+
+def test_lbfgs_finds_what_the_generator_drew_in_fewer_steps():
+    model = Linear(np.random.default_rng(0).normal(0, 0.3, (5, 64)))
+    images = model.generate(2, seed=99)
+    options = {"starts": 3, "steps": 15, "num_drawn": 50}
+    found, slower = latent.project(model, images, method="lbfgs", **options), latent.project(model, images, **options)
+    assert (found.error < 0.05 * found.nearest_error).all() and (found.error < slower.error).all()
+    np.testing.assert_array_equal(found.images, model.generate(latents=found.latents))
+    with pytest.raises(ValueError, match=r"The methods are adam and lbfgs\. Received: method='newton'"):
+        latent.project(model, images, method="newton")
+
+
+@pytest.mark.parametrize("method", ["adam", "lbfgs"])
+def test_a_search_begins_where_it_is_told_with_a_class_for_each_image(method):
+    model = small_cgan()
+    model.generator_ema.set_weights([8 * w if w.ndim > 1 else w for w in model.generator_ema.get_weights()])  # contrast
+    begin, labels = np.random.default_rng(1).normal(size=(3, 4)).astype("float32"), [0, 2, 1]
+    images = model.generate(3, seed=7, labels=labels)
+    found = latent.project(model, images, steps=3, method=method, begin=begin, labels=labels)
+    np.testing.assert_array_equal(found.nearest, model.generate(latents=begin, labels=labels))
+    np.testing.assert_array_equal(found.images, model.generate(latents=found.latents, labels=labels))
+    assert found.start_errors.shape == (3, 1) and (found.error <= found.nearest_error).all()
+    one = latent.project(model, images[1:2], steps=3, method=method, begin=begin[1:2], labels=2)
+    np.testing.assert_allclose(found.latents[1:2], one.latents, atol=0.01)  # each image by itself
+    with pytest.raises(ValueError, match=r"`labels` is one for all images.*begin=latents.*Received: 3 labels"):
+        latent.project(model, images, labels=labels)
+    for wrong in (begin[:2], begin[:, :3], np.full((3, 4), np.nan)):
+        with pytest.raises(ValueError, match=r"`begin` are finite `latents`, a row for each image, \(3, 4\)"):
+            latent.project(model, images, begin=wrong, labels=labels)
+
+
+def test_a_distance_of_features():
+    distance = latent.feature_distance(lambda x: x[:, 0, :, 0])
+    drawn, given = np.random.default_rng(0).normal(size=(2, 3, 8, 8, 1)).astype("float32")
+    expected = np.square(drawn - given)[:, 0].sum(axis=(1, 2))
+    found = distance(*map(ops.convert_to_tensor, (drawn, given)))
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=1e-5)
+
+
 # --- The command
 
 
@@ -307,6 +414,7 @@ VERBS = {
     "directions {}/cgan.keras -n 3 --steps 5": (5, 3),
     "directions {}/infogan.keras --method ganspace -n 2 --steps 5": (5, 2),
     "project {}/cgan.keras {}/digit.png labels=1 --steps 2 --starts 1": (3, 1),
+    "project {}/cgan.keras {}/digit.png labels=1 --steps 2 --method lbfgs": (3, 1),
 }
 
 

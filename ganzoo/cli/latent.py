@@ -181,6 +181,7 @@ def project(
     inputs: Inputs = None,
     starts: Annotated[int, typer.Option(min=1, help="Descents for each image.")] = 4,
     steps: Annotated[int, typer.Option(min=1, help="Of a descent.")] = 200,
+    method: Annotated[str, typer.Option(help="adam, or lbfgs (which needs fewer steps).")] = "adam",
     seed: Seed = 0,
     fit: Fit = None,
     max_value: MaxValue = None,
@@ -196,7 +197,7 @@ def project(
 
     wanted = support.value(model, model.target, images, support.given(fit=fit, max_value=max_value))
     with support.working("Finding latents"):
-        found = latent.project(model, wanted, starts, steps, seed=seed, **given)
+        found = latent.project(model, wanted, starts, steps, seed=seed, method=method, **given)
     rows = np.stack([wanted, found.images, found.nearest], axis=1)
     _write(output, rows.reshape(-1, *rows.shape[2:]), 3, scale)
     for error, nearest in zip(found.error, found.nearest_error):

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from ganzoo.data.ages import age_class_names, age_labels, load_ages
 from ganzoo.data.archives import load_npz
 from ganzoo.data.bicubic import bicubic
 from ganzoo.data.crops import load_crops
@@ -26,6 +27,8 @@ from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_cen
 
 __all__ = [
     "MovingDigits",
+    "age_class_names",
+    "age_labels",
     "bicubic",
     "check",
     "check_images",
@@ -37,6 +40,7 @@ __all__ = [
     "grey",
     "grid_centres",
     "load",
+    "load_ages",
     "load_class_folders",
     "load_crops",
     "load_domains",

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ganzoo.data.ages import age_class_names, age_labels, ages_of, holds_ages
 from ganzoo.data.archives import read_npz
 from ganzoo.data.folders import DARK, existing_folder, find_images, named_together
 from ganzoo.data.part_folders import image_folders, matched, names_alone, unequal_pairs
@@ -246,7 +247,9 @@ def _judge_layout(report: Report, path: Path, folders: list[Path], own: bool, al
         report.found.append(f"two domains: {folders[0].name}/ is the source, {folders[1].name}/ the target")
         if (fewest := min(counts.values())) * 10 < max(counts.values()):
             report.found.append(f"domains of very different sizes: the {fewest} images are shown again and again")
-    if layout == "classes":
+    if layout == "classes" and holds_ages(path):
+        _count_ages(report, path)
+    elif layout == "classes":
         if own:
             report.problems.append("images that are in no class's folder: move them into one")
         classes = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
@@ -255,6 +258,15 @@ def _judge_layout(report: Report, path: Path, folders: list[Path], own: bool, al
             report.problems.append(
                 f"classes without images: {named_together(empty, ', ')}: fill or remove their folders"
             )
+
+
+def _count_ages(report: Report, path: Path) -> None:
+    try:
+        counts = Counter(age_labels(list(ages_of(path).values())).tolist())
+    except ValueError as error:
+        report.problems.append(str(error).partition(" Received:")[0].rstrip("."))
+    else:
+        _count_classes(report, {name: counts[label] for label, name in enumerate(age_class_names())})
 
 
 def _count_classes(report: Report, classes: Mapping[Any, int]) -> None:

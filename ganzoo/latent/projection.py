@@ -12,9 +12,10 @@ from keras import ops
 from ganzoo.data.preprocessing import check_positive, to_uint8
 from ganzoo.engine import backend
 from ganzoo.engine.parts import Images, input_names, pick
+from ganzoo.latent.lbfgs import minimize
 from ganzoo.latent.own import drawn_with, range_of
 
-__all__ = ["Projection", "project"]
+__all__ = ["Projection", "feature_distance", "project"]
 
 
 class Projection(NamedTuple):
@@ -25,7 +26,7 @@ class Projection(NamedTuple):
         images: uint8 (n, height, width, channels), drawn from them.
         error: float32 (n,).
         start_errors: float32 (n, starts), of each start after its steps.
-        nearest: uint8 (n, height, width, channels), the nearest of the drawn images.
+        nearest: uint8 (n, height, width, channels), the nearest of the drawn images, or what `begin` draws.
         nearest_error: float32 (n,).
     """
 
@@ -47,12 +48,14 @@ def project(
     distance: Callable[[Any, Any], Any] | None = None,
     seed: int = 0,
     name: str | None = None,
+    method: str = "adam",
+    begin: Any = None,
     **inputs: Any,
 ) -> Projection:
     """Finds latents from which the averaged generator draws given images.
 
-    From the `starts` nearest of `num_drawn` drawn images Adam moves the latents towards a smaller distance; they
-    stay within the range of nearly all that the model draws from. Of each image's starts that of the smallest
+    From the `starts` nearest of `num_drawn` drawn images, or from `begin`, the latents move towards a smaller distance;
+    they stay within the range of nearly all that the model draws from. Of each image's starts that of the smallest
     distance is kept. How much nearer it comes than the nearest drawn image says whether the image is among those
     that the generator can draw.
 
@@ -63,19 +66,21 @@ def project(
         learning_rate: Of Adam, in units of the latents; it falls to zero along a cosine.
         num_drawn: Drawn images among which the starts are chosen.
         distance: Function of drawn and given images, float32 tensors (batch, ...) in [-1, 1], to (batch,); by default
-            the mean square of their difference.
+            the mean square of their difference. `feature_distance` makes one of a network.
         seed: Of the drawn images.
         name: Which latents, where a model has several; the others stay as the start drew them.
-        **inputs: What else the generator is told, one for all images.
+        method: "adam"; or "lbfgs", which needs no `learning_rate`, and fewer steps (`ganzoo.latent.lbfgs`).
+        begin: Latents (n, latent_dim) to begin with, an encoder's for example; `starts` and `num_drawn` are not used.
+        **inputs: What else the generator is told, one for all images; with `begin` also one for each.
 
     Returns:
         A `Projection`.
 
     Raises:
-        ValueError: Images of another shape, a model without latents.
+        ValueError: Images of another shape, a model without latents, an unknown method.
 
     Reference:
-        Zhu et al. 2016, arXiv:1609.03552, eq. 4, without its encoder.
+        Zhu et al. 2016, arXiv:1609.03552, eq. 4.
 
     Example:
         >>> found = ganzoo.latent.project(model, images[:2], steps=20, num_drawn=100)
@@ -83,18 +88,31 @@ def project(
         ((2, 28, 28, 1), True)
     """
     check_positive(starts=starts, steps=steps, num_drawn=num_drawn)
+    if method not in METHODS:
+        raise ValueError(f"The methods are {' and '.join(METHODS)}. Received: method={method!r}")
     images = np.asarray(images)
     images = images[None] if images.ndim == len(model.image_shape) else images
     given = model.data[model.target].check(images, "images", True)
     if not isinstance(model.data[model.target], Images):
         raise ValueError(f"Images have latents to be found; {type(model).__name__} draws none.")
-    starts = min(starts, num_drawn)
-    drawn, name = drawn_with(model, num_drawn, seed, name, inputs)
+    if begin is None:
+        _require_one_for_all(model, inputs)
+        starts = min(starts, num_drawn)
+        drawn, name = drawn_with(model, num_drawn, seed, name, inputs)
+    else:
+        starts = 1
+        drawn, name = drawn_with(model, len(given), seed, name, inputs)
+        drawn[name] = _checked(begin, name, drawn[name].shape)
     pool = model.generate(seed=seed, **drawn)
-    chosen = np.stack([np.argsort(_errors(pool, each), kind="stable")[:starts] for each in to_uint8(given)])
+    if begin is None:
+        chosen = np.stack([np.argsort(_errors(pool, each), kind="stable")[:starts] for each in to_uint8(given)])
+    else:
+        chosen = np.arange(len(given))[:, None]
     parts = {key: values[chosen.ravel()] for key, values in drawn.items()}
     targets = ops.repeat(model.data[model.target].to_device(ops.convert_to_tensor(given)), starts, axis=0)
-    parts[name], least = _descend(model, parts, name, targets, distance or _square, steps, learning_rate, inputs)
+    error = _error_of(model, parts, name, targets, distance or _square, inputs)
+    box = range_of(model, name, inputs, 0.999)
+    parts[name], least = METHODS[method](error, parts[name], *box, steps, learning_rate)
     found = model.generate(seed=seed, **parts).reshape(len(given), starts, *given.shape[1:])
     start_errors = np.stack([_errors(row, each) for row, each in zip(found, to_uint8(given))])
     nearest = pool[chosen[:, 0]]
@@ -102,6 +120,26 @@ def project(
     best, rows = least.reshape(len(given), starts).argmin(axis=1), np.arange(len(given))
     latents = parts[name].reshape(len(given), starts, -1)[rows, best]
     return Projection(latents, found[rows, best], start_errors[rows, best], start_errors, nearest, nearest_error)
+
+
+def feature_distance(embed: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """A distance for `project`: the square of the Euclidean one between what a network makes of two images.
+
+    Args:
+        embed: From float32 tensors (batch, height, width, channels) in [-1, 1] to (batch, features), made of Keras
+            operations: a model, or a function.
+
+    Returns:
+        A function of drawn and given images, (batch, ...) each, to (batch,).
+
+    Reference:
+        Antipov, Baccouche and Dugelay 2017, arXiv:1702.01983, section 2.2, where `embed` recognises faces.
+
+    Example:
+        >>> mnist = ganzoo.metrics.extractor("mnist").network
+        >>> identity = ganzoo.latent.feature_distance(lambda images: mnist(127.5 * (images + 1))[0])
+    """
+    return lambda drawn, given: ops.sum(ops.square(embed(drawn) - embed(given)), axis=-1)
 
 
 def _errors(images: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -114,16 +152,27 @@ def _square(drawn, given):
     return ops.mean(ops.square(drawn - given), axis=tuple(range(1, len(drawn.shape))))
 
 
-def _descend(model, parts, name, targets, distance, steps: int, learning_rate: float, inputs):
-    """The latents nearest in so many steps of Adam on the distance, of each start, and their distances."""
+def _require_one_for_all(model, inputs) -> None:
+    for key, values in inputs.items():
+        if key in model.data and not model.data[key].is_single(values) and len(values) > 1:
+            raise ValueError(
+                f"`{key}` is one for all images, among whose drawn images the search begins; of one for each say where "
+                f"it begins, begin=latents. Received: {len(values)} {key}"
+            )
+
+
+def _checked(begin: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    begin = np.asarray(begin, "float32")
+    if begin.shape != shape or not np.isfinite(begin).all():
+        raise ValueError(f"`begin` are finite `{name}`, a row for each image, {shape}. Received: shape {begin.shape}")
+    return begin
+
+
+def _error_of(model, parts, name, targets, distance, inputs) -> Callable[[Any], Any]:
+    """The distance as a function of the latents of all starts: (rows, latent_dim) to (rows,)."""
     network = model.average_of(model._generator_of(inputs))
     names = input_names(network, "latents", model.data)
     held = {key: model._to_device(key, values) for key, values in parts.items()}
-    low, high = (ops.convert_to_tensor(edge.astype("float32")) for edge in range_of(model, name, inputs, 0.999))
-    latents = keras.Variable(parts[name], dtype="float32", name="latents")
-    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
-    adam.build([latents])
-    best, least = parts[name].copy(), np.full(len(parts[name]), np.inf)
 
     def error(moved):
         batch = {**held, name: moved}
@@ -131,6 +180,16 @@ def _descend(model, parts, name, targets, distance, steps: int, learning_rate: f
             network(pick(network, {each: batch[each] for each in names}, "latents"), training=False), targets
         )
 
+    return error
+
+
+def _adam(error: Callable, start: np.ndarray, low, high, steps: int, learning_rate: float):
+    """The latents nearest in so many steps of Adam, of each start, and their distances."""
+    low, high = (ops.convert_to_tensor(edge.astype("float32")) for edge in (low, high))
+    latents = keras.Variable(start, dtype="float32", name="latents")
+    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
+    adam.build([latents])
+    best, least = start.copy(), np.full(len(start), np.inf)
     for step in range(steps + 1):
         values = ops.convert_to_numpy(latents)
         current = ops.convert_to_tensor(values)
@@ -142,3 +201,23 @@ def _descend(model, parts, name, targets, distance, steps: int, learning_rate: f
             adam.apply([backend.input_gradient(error, current)], [latents])
             latents.assign(ops.clip(latents, low, high))
     return best, least
+
+
+def _lbfgs(error: Callable, start: np.ndarray, low, high, steps: int, learning_rate: float):
+    """The same by L-BFGS, each start by itself."""
+    latents = keras.Variable(start, dtype="float32", name="latents")
+
+    def total():
+        errors = error(ops.convert_to_tensor(latents))
+        return ops.sum(errors), errors
+
+    def function(x):
+        latents.assign(x.astype("float32"))
+        (_, errors), (slopes,), _ = backend.value_and_grad(total, [latents])
+        return ops.convert_to_numpy(errors), ops.convert_to_numpy(slopes)
+
+    found, least = minimize(function, start, low, high, steps)
+    return found.astype("float32"), least
+
+
+METHODS = {"adam": _adam, "lbfgs": _lbfgs}

@@ -1,6 +1,7 @@
 """The variants: one file each. How to add one: README.md in this folder."""
 
 from ganzoo.models.acgan import ACGAN
+from ganzoo.models.age_cgan import AgeCGAN
 from ganzoo.models.biggan import BigGAN
 from ganzoo.models.cgan import CGAN
 from ganzoo.models.cyclegan import CycleGAN
@@ -42,6 +43,7 @@ __all__ = [
     "SRGAN",
     "WGAN",
     "WGANGP",
+    "AgeCGAN",
     "BigGAN",
     "CycleGAN",
     "Deocclusion",

@@ -6,7 +6,19 @@ import math
 from collections.abc import Callable, Mapping
 
 import keras
-from keras.layers import Activation, Add, Concatenate, Dense, Embedding, Flatten, LeakyReLU, ReLU, Reshape
+from keras import ops
+from keras.layers import (
+    Activation,
+    Add,
+    Concatenate,
+    Dense,
+    Embedding,
+    Flatten,
+    LeakyReLU,
+    ReLU,
+    RepeatVector,
+    Reshape,
+)
 
 from ganzoo.data.preprocessing import as_image_shape, check_positive
 from ganzoo.layers import (
@@ -33,6 +45,7 @@ def dcgan_generator(
     class_norm: bool = False,
     spectral: bool = False,
     attention: int | None = None,
+    one_hot: bool = False,
 ) -> keras.Model:
     """Latents to images: a dense projection, then transposed convolutions that double the size each.
 
@@ -45,6 +58,7 @@ def dcgan_generator(
         class_norm: bool, the class sets scale and shift of every BatchNorm instead.
         spectral: bool, all layers are spectrally normalised too (Zhang et al. 2018, arXiv:1805.08318, section 3.1).
         attention: int, height of the feature maps that `self_attention` follows.
+        one_hot: bool, beside the latents the class stands one-hot, not as a learned vector.
 
     Returns:
         A `keras.Model` from `latents`, float32 (batch, latent_dim), to float32 (batch, height, width, channels) in
@@ -67,7 +81,9 @@ def dcgan_generator(
     if num_classes is not None:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
     if num_classes is not None and not class_norm:
-        x = Concatenate(name="latents_and_labels")([x, embedding(num_classes, -(-latent_dim // 4))(inputs[1])])
+        labels = inputs[1]
+        beside = ops.one_hot(labels, num_classes) if one_hot else embedding(num_classes, -(-latent_dim // 4))(labels)
+        x = Concatenate(name="latents_and_labels")([x, beside])
     check_attention(attention, [height * 2**i for i in range(1, num_halvings)])
     constrained = constraint(spectral)
     x = constrained(Dense(height * breadth * channels, use_bias=False, kernel_initializer=normal(), name="project"))(x)
@@ -101,6 +117,7 @@ def dcgan_discriminator(
     heads: Mapping[str, int] = {},
     projection: bool = False,
     attention: int | None = None,
+    one_hot: bool = False,
 ) -> keras.Model:
     """Images to logits: convolutions that halve the size each, LeakyReLU of slope .2, then one dense unit.
 
@@ -117,6 +134,7 @@ def dcgan_discriminator(
         projection: bool, the class enters at the end instead: features are summed over the image, and the logit is
             ``psi(h) + <e(y), h>`` (Miyato and Koyama 2018, arXiv:1802.05637, eq. 3).
         attention: int, height of the feature maps that `self_attention` follows.
+        one_hot: bool, the class enters one-hot, as planes of 0 and 1 beside the first convolution's features.
 
     Returns:
         A `keras.Model` from `images`, float32 (batch, height, width, channels), to float32 logits (batch, 1); with
@@ -146,7 +164,7 @@ def dcgan_discriminator(
     x = inputs[0]
     if num_classes is not None:
         inputs.append(keras.Input((), dtype="int32", name="labels"))
-    if num_classes is not None and not projection:
+    if num_classes is not None and not projection and not one_hot:
         plane = embedding(num_classes, math.prod(image_shape[:2]))(inputs[1])
         plane = Reshape((*image_shape[:2], 1), name="label_plane")(plane)
         x = Concatenate(name="images_and_labels")([x, plane])
@@ -165,6 +183,8 @@ def dcgan_discriminator(
         if with_batch_norm:
             x = batch_normalization(f"down{i + 1}_bn")(x)
         x = LeakyReLU(0.2, name=f"down{i + 1}_relu")(x)
+        if num_classes is not None and one_hot and i == 0:
+            x = Concatenate(name="features_and_labels")([x, _planes(inputs[1], num_classes, x.shape[1:3])])
         x = self_attention(x, constrained, f"down{i + 1}") if x.shape[1] == attention else x
     x = GlobalSumPooling2D(name="sum")(x) if projection else Flatten(name="flatten")(x)
     logit = constrained(Dense(1, kernel_initializer=normal(), name="to_logit"))(x)
@@ -206,6 +226,12 @@ def smallest_size(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
             f"pad the images (ganzoo.data.load_folder resizes). Received: image_shape={tuple(image_shape)}"
         )
     return height, width, num_halvings
+
+
+def _planes(labels, num_classes: int, size: tuple[int, int]):
+    """Of each class a plane, of 1 where it is the image's and of 0 elsewhere: (batch, *size, num_classes)."""
+    repeated = RepeatVector(math.prod(size), name="repeat_label")(ops.one_hot(labels, num_classes))
+    return Reshape((*size, num_classes), name="label_planes")(repeated)
 
 
 def _numbers(x, name: str):

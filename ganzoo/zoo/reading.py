@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganzoo import data
+from ganzoo.data.ages import holds_ages
 from ganzoo.data.folders import find_images
 from ganzoo.data.part_folders import image_folders, size_of
 from ganzoo.data.preprocessing import check_reading
@@ -57,9 +58,10 @@ def read_parts(
     Args:
         parts: the model's `data`.
         source: arrays, as for `fit`; a data set's name; the path of an archive (.npz, .npy), or of a folder: of images;
-            of class folders, where the model takes labels; of pairs (two subfolders with equal names, or side-by-side
-            images), where it takes two images that belong together; of two subfolders, where they do not; of films,
-            also an archive or an animation (`ganzoo.data.load_films`), where it takes frames and the one that follows.
+            of class folders or of faces with ages (`ganzoo.data.load_ages`), where the model takes labels; of pairs
+            (two subfolders with equal names, or side-by-side images), where it takes two images that belong together;
+            of two subfolders, where they do not; of films, also an archive or an animation (`ganzoo.data.load_films`),
+            where it takes frames and the one that follows.
         split: the part of a data set.
         data_dir: a folder with the data set's original files.
         names: what the data set calls a part, where that is another name than the model's.
@@ -252,7 +254,8 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
             )
         return {first: pictures}
     if not rest and len(others) == 1 and isinstance(wanted[others[0]], Labels):
-        pictures, labels, _ = data.load_class_folders(path, size, mode, **reading)
+        load = data.load_ages if holds_ages(path) else data.load_class_folders
+        pictures, labels, _ = load(path, size, mode, **reading)
         return {first: pictures, others[0]: labels}
     if len(rest) == 1 and not others:
         paired = wanted[first].group == wanted[rest[0][0]].group

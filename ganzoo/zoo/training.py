@@ -18,6 +18,7 @@ import numpy as np
 from ganzoo import layers, metrics, plot
 from ganzoo.callbacks import Backup, HealthMonitor, MetricMonitor, SampleGrid
 from ganzoo.callbacks.health_monitor import LEAST_IMAGES
+from ganzoo.data.ages import age_class_names, holds_ages
 from ganzoo.data.part_folders import class_folders
 from ganzoo.engine.feed import make_feed
 from ganzoo.engine.parts import Labels
@@ -94,8 +95,9 @@ def train(
         preset: A preset's name, or the path of a recipe of your own (`.yaml`).
         output_dir: The folder to write; created if missing.
         data: Instead of the recipe's data: a data set's name; the path of an `.npz` file or of a folder: of images, of
-            class folders for models of labels, of pairs (two subfolders with equal names, or side-by-side images) or
-            of two domains for models of two images; or arrays as for `fit`.
+            class folders or of faces with ages (`ganzoo.data.load_ages`) for models of labels, of pairs (two subfolders
+            with equal names, or side-by-side images) or of two domains for models of two images; or arrays as for
+            `fit`.
         data_dir: A folder with the data set's original files, where it cannot be downloaded.
         image_shape: (height, width, channels) to resize a folder's images to. By default the recipe's for a folder,
             and the images' own where `data` is anything else.
@@ -362,10 +364,12 @@ def _record(preset: str | Path, recipe: Recipe, parts: Mapping[str, np.ndarray],
 
 
 def _class_names(dataset: Dataset, parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
-    """The names of the folders that labels were read from, in the order of the labels."""
+    """What the labels that were read from a folder are called, in their order: by its folders, or the ages."""
     folder = folder_of(dataset.name, dataset.split)
     if "labels" not in parts or folder is None:
         return {}
+    if holds_ages(folder):
+        return {"classes": age_class_names()[: parts["labels"].max() + 1]}
     return {"classes": [each.name for each in class_folders(folder)]}
 
 
