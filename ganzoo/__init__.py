@@ -43,6 +43,7 @@ _HOME = {
             "CycleGAN",
             "FramePrediction",
             "Deocclusion",
+            "SimGAN",
         ),
         "ganzoo.models",
     ),
