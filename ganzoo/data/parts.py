@@ -48,7 +48,8 @@ def load_parts(
       `warped` from seed 0, with ``labels``, beside all of MNIST's training digits; ``"test"``: of 14 other fonts, 10
       times from seed 1, beside MNIST's test digits.
     - ``"simgan_eyes"`` (``simgan/eyes_mpiigaze_syntheyes.npz``): grey eyes of 35x55, 52 rendered with ``gaze``, two
-      angles in radians, and 144 real; of either every fourth is ``"test"``.
+      angles in radians, and 144 real; of either every fourth is ``"test"``, and the others are there 10 times,
+      stretched and shifted a little.
 
     And two are made:
 
@@ -107,10 +108,9 @@ def _rendered(source: str, split: str, data_dir, image_shape) -> dict[str, np.nd
     size, mode = parse_shape(image_shape)
     if mode not in (None, "L"):
         raise ValueError(f"{source!r} is grey: say image_shape=32, or another size. Received: {image_shape=}")
-    if source == "simgan_eyes":
-        parts = rendered_eyes(split, data_dir)
-    else:
-        parts = font_digits(split, data_dir, COPIES.get(split))
+    read = rendered_eyes if source == "simgan_eyes" else font_digits
+    parts = read(split, data_dir, COPIES[source].get(split))
+    if "real" not in parts:
         parts["real"] = read_source("mnist", split, data_dir, None, return_labels=True)[0]
     return {name: part if size is None or part.ndim != 4 else resize(part, size) for name, part in parts.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from ganzoo.data.preprocessing import check_images, check_positive
 __all__ = ["COPIES", "RENDERED", "font_digits", "rendered_eyes", "warped"]
 
 RENDERED = {"simgan_digits": "digits_fonts28.npz", "simgan_eyes": "eyes_mpiigaze_syntheyes.npz"}  # in simgan/
-COPIES = {"train": 20, "test": 10}  # of each digit of each font, warped
+# Of each digit of each font, and of each eye, warped.
+COPIES: dict[str, dict[str, int | None]] = {
+    "simgan_digits": {"train": 20, "test": 10},
+    "simgan_eyes": {"train": 10, "test": None},
+}
 DIGITS, FONTS_APART, EYES_APART = 10, 8, 4  # of so many fonts, or eyes, the last is of the test set
 
 _CHUNK = 1024  # images that are warped at once
@@ -28,12 +33,13 @@ def warped(
     stretch: float = 0.15,
     shear: float = 0.15,
     shift: float = 0.07,
+    beyond: str = "black",
 ) -> np.ndarray:
     """Each image under a small affine map of its own: turned, stretched along either axis, slanted and shifted.
 
     Every number is drawn evenly from both sides of none: an angle from -`angle` to `angle`, a factor from
     ``1 / (1 + stretch)`` to ``1 + stretch`` (its logarithm evenly). The centre of the image stays where it is but for
-    the shift. Pixels are interpolated bilinearly; what comes from beyond the rim is black.
+    the shift. Pixels are interpolated bilinearly.
 
     Args:
         images: uint8 (n, height, width, channels).
@@ -42,12 +48,13 @@ def warped(
         stretch: float, for height and width.
         shear: float, pixels that a row is moved for each row above or below the centre.
         shift: float, of the height and of the width.
+        beyond: what comes from beyond the rim: ``"black"``, or ``"edge"``, the nearest pixel.
 
     Returns:
         uint8 of the same shape.
 
     Raises:
-        ValueError: other images, or a negative number.
+        ValueError: other images, a negative number, an unknown `beyond`.
 
     Example:
         >>> digits = np.zeros((4, 28, 28, 1), "uint8")
@@ -61,13 +68,16 @@ def warped(
     for name, value in (("angle", angle), ("stretch", stretch), ("shear", shear), ("shift", shift)):
         if not 0 <= value < np.inf:
             raise ValueError(f"`{name}` is the most that is drawn, at least 0. Received: {name}={value!r}")
+    if beyond not in ("black", "edge"):
+        raise ValueError(f"`beyond` is 'black' or 'edge'. Received: {beyond=}")
     draws = np.random.default_rng(seed).uniform(-1, 1, (len(images), 6))
     inverses = np.linalg.inv(
         _maps(np.radians(angle) * draws[:, 0], np.log1p(stretch) * draws[:, 1:3], shear * draws[:, 3])
     )
     offsets = shift * draws[:, 4:] * images.shape[1:3]
     pieces = [slice(i, i + _CHUNK) for i in range(0, len(images), _CHUNK)]
-    return np.concatenate([_resampled(images[piece], inverses[piece], offsets[piece]) for piece in pieces])
+    mode = {"black": "constant", "edge": "edge"}[beyond]
+    return np.concatenate([_resampled(images[piece], inverses[piece], offsets[piece], mode) for piece in pieces])
 
 
 def font_digits(split: str, data_dir: str | os.PathLike | None, copies: int | None = None) -> dict[str, np.ndarray]:
@@ -92,22 +102,30 @@ def font_digits(split: str, data_dir: str | os.PathLike | None, copies: int | No
     return {"rendered": images, "labels": labels}
 
 
-def rendered_eyes(split: str, data_dir: str | os.PathLike | None) -> dict[str, np.ndarray]:
+def rendered_eyes(split: str, data_dir: str | os.PathLike | None, copies: int | None = None) -> dict[str, np.ndarray]:
     """Eyes, rendered with known angles of gaze, and real; every fourth of either is of the test set.
 
     Args:
         split: "train" or "test".
         data_dir: as for `ganzoo.data.load`; the folder that holds ``simgan/eyes_mpiigaze_syntheyes.npz``.
+        copies: int, how often each is there, stretched and shifted a little, which leaves the angles as they are; None
+            for once, as it is.
 
     Returns:
         "rendered" and "real", uint8 (n, 35, 55, 1), of different numbers; "gaze", float32 (n, 2), the two angles of the
         rendered ones, in radians.
     """
+    check_positive(**({} if copies is None else {"copies": copies}))
     keys = {"rendered": "synthetic_gray55x35", "real": "real", "gaze": "synthetic_look"}
     found = _arrays("simgan_eyes", split, data_dir, tuple(keys.values()))
     parts = {name: found[key][..., None] if name != "gaze" else found[key] for name, key in keys.items()}
     is_test = {name: np.arange(len(part)) % EYES_APART == EYES_APART - 1 for name, part in parts.items()}
-    return {name: part[is_test[name] == (split == "test")] for name, part in parts.items()}
+    parts = {name: part[is_test[name] == (split == "test")] for name, part in parts.items()}
+    if copies is not None:
+        move = functools.partial(warped, seed=0, angle=0, stretch=0.1, shear=0, shift=0.05, beyond="edge")
+        parts = {name: part.repeat(copies, axis=0) for name, part in parts.items()}
+        parts = {name: move(part) if part.ndim == 4 else part for name, part in parts.items()}
+    return parts
 
 
 def _maps(turns: np.ndarray, logarithms: np.ndarray, slants: np.ndarray) -> np.ndarray:
@@ -118,14 +136,14 @@ def _maps(turns: np.ndarray, logarithms: np.ndarray, slants: np.ndarray) -> np.n
     return turn @ slant * np.exp(logarithms)[:, None]
 
 
-def _resampled(images: np.ndarray, inverses: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def _resampled(images: np.ndarray, inverses: np.ndarray, offsets: np.ndarray, mode: str) -> np.ndarray:
     """Images whose pixel p is that at ``inverse (p - centre - offset) + centre`` of those given."""
     num, height, width, channels = images.shape
     centre = (np.array([height, width]) - 1) / 2
     grid = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1).reshape(-1, 2)
     places = (grid - centre - offsets[:, None]) @ inverses.swapaxes(1, 2) + centre
-    places = np.clip(places + 1, 0, [height + 1, width + 1])  # of images with a black rim
-    padded = np.pad(images, [(0, 0), (1, 2), (1, 2), (0, 0)]).astype("float32")
+    places = np.clip(places + 1, 0, [height + 1, width + 1])  # of images with a rim
+    padded = np.pad(images, [(0, 0), (1, 2), (1, 2), (0, 0)], mode).astype("float32")  # type: ignore[call-overload]
     (top, left), (down, right) = np.moveaxis(places.astype("int64"), -1, 0), np.moveaxis(places % 1, -1, 0)[..., None]
     which = np.arange(num)[:, None]
     upper = (1 - right) * padded[which, top, left] + right * padded[which, top, left + 1]
@@ -134,7 +152,7 @@ def _resampled(images: np.ndarray, inverses: np.ndarray, offsets: np.ndarray) ->
 
 
 def _arrays(name: str, split: str, data_dir: str | os.PathLike | None, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
-    if split not in COPIES:
+    if split not in COPIES[name]:
         raise ValueError(f"{name!r} has the splits 'train' and 'test'. Received: split={split!r}")
     path = _find(name, data_dir)
     with open_archive(path) as archive:

@@ -95,7 +95,7 @@ class SimGAN(GAN):
 
         def g_loss(real):
             fake = self.fake(real, training)
-            return self.generator_loss(real, fake, training), self.change(real, fake)
+            return self.generator_loss(real, fake, training), self.l1(real, fake)
 
         with moved_if(phase != 1, self.generator.weights):
             found = [self.minimize(partial(g_loss, real), "generator", training) for real in for_r]
@@ -116,10 +116,10 @@ class SimGAN(GAN):
 
     def generator_loss(self, real, fake, training):
         adversarial = losses.non_saturating_generator_loss(self.discriminate(fake, training))
-        return ops.where(self.phase(training) != 0, adversarial, 0.0) + self.l1_weight * self.change(real, fake)
+        return ops.where(self.phase(training) != 0, adversarial, 0.0) + self.l1_weight * self.l1(real, fake)
 
-    def change(self, real, fake):
+    def l1(self, real, fake):
         return losses.absolute_error(fake["target"], real["source"])
 
     def evaluate_batch(self, real):
-        return {**super().evaluate_batch(real), "l1": self.change(real, self.fake(real, training=False))}
+        return {**super().evaluate_batch(real), "l1": self.l1(real, self.fake(real, training=False))}
