@@ -46,6 +46,7 @@ _HOME = {
             "SRGAN",
             "IDCGAN",
             "AgeCGAN",
+            "SimGAN",
         ),
         "ganzoo.models",
     ),

@@ -17,7 +17,7 @@ FRAMEWORKS = {"tensorflow", "jax", "torch"}
 ORDER = (  # each part imports only from parts further up
     {"engine.quiet"},
     {"engine.backend", "engine.schedules", "engine.before", "engine.mixin", "engine.remedies"},
-    {"zoo.registry", "zoo.transfer"},
+    {"engine.phases", "zoo.registry", "zoo.transfer"},
     {"layers", "losses", "engine.optimizer", "data", "zoo.recipes"},
     {"networks", "engine.parts", "zoo.download"},
     {

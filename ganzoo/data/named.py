@@ -20,6 +20,7 @@ from ganzoo.data.places import base_name, received, user_folders
 from ganzoo.data.prepared import prepared_builder
 from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize, resize_loaded
 from ganzoo.data.progress import progress
+from ganzoo.data.rendered import RENDERED
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -39,7 +40,7 @@ def load_named(
     folders = user_folders(name, data_dir)
     if (archive := _find_archive(name, folders)) is not None:
         return resize_loaded(_read_archive(name, archive, split, return_labels), size, mode)
-    if name in SETS or name in MOVING:
+    if name in SETS or name in MOVING or name in RENDERED:
         raise ValueError(f"The data set has several parts: use ganzoo.data.load_parts. Received: source={name!r}")
     if not _has_tensorflow():
         pair = _read_idx(name, split, folders)

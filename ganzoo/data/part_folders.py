@@ -112,8 +112,9 @@ def _subfolders(path: Path) -> list[Path]:
 
 
 def image_folders(path: Path) -> list[Path]:
-    """The subfolders that hold images, in the order in which they are read."""
-    return [folder for folder in _subfolders(path) if find_images(folder, first=True)]
+    """The subfolders that hold images, in the order in which they are read: that called `real` last."""
+    folders = sorted(_subfolders(path), key=lambda folder: folder.name.lower() == "real")
+    return [folder for folder in folders if find_images(folder, first=True)]
 
 
 def _read(files, source: Path, skip: bool, convert: Reading) -> tuple:
@@ -135,7 +136,8 @@ def load_domains(
     """Images of two domains that are no pairs, from the two subfolders of a folder.
 
     Args:
-        path: of the folder. The first domain is the subfolder that comes first in the alphabet.
+        path: of the folder. The first domain is the subfolder that comes first in the alphabet; but one that is called
+            `real` is the second, so that synthetic images are the sources.
         image_size: (height, width), or one number for both; see `load_folder`.
         mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
         limit: read only the first so many of each domain.
@@ -189,8 +191,9 @@ def load_pairs(
 
     Args:
         path: of the first folder, where `other` is the second; else of a folder with two subfolders, of which the first
-            in the alphabet holds the firsts; else of a folder of images, of which each is cut into its left half (the
-            first) and its right half. The endings of two files that are a pair may differ.
+            in the alphabet holds the firsts (one called `real` the seconds); else of a folder of images, of which each
+            is cut into its left half (the first) and its right half. The endings of two files that are a pair may
+            differ.
         image_size: (height, width) of one image, or one number for both; see `load_folder`.
         mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
         other: the folder of the seconds.

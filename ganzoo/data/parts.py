@@ -12,7 +12,8 @@ from ganzoo.data.archives import SPLITS, choose_keys, open_archive
 from ganzoo.data.films import film_examples
 from ganzoo.data.moving import MOVING, moving_digits
 from ganzoo.data.part_sets import SETS, load_set
-from ganzoo.data.preprocessing import parse_shape
+from ganzoo.data.preprocessing import parse_shape, resize
+from ganzoo.data.rendered import COPIES, RENDERED, font_digits, rendered_eyes
 from ganzoo.data.sources import as_path, read_source
 
 __all__ = ["load_parts"]
@@ -28,8 +29,8 @@ def load_parts(
     """All that a data set gives, by name.
 
     Whatever `load` reads gives ``images`` (n, height, width, channels), and where it has classes, ``labels``, int64
-    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Six more names have parts of
-    their own. Four are read from their files below the folder that `data_dir` or
+    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Further names have parts of
+    their own. Some are read from their files below the folder that `data_dir` or
     the environment variable ``GANZOO_DATA`` names, an archive where it lies or the same unpacked:
 
     - ``"facades"`` (``facades/facades.zip``): ``photo`` and ``label_map``, pairs of 256x256. Its test part has but 25
@@ -45,6 +46,15 @@ def load_parts(
       styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
       name without its ending, as a number, is divisible by 10.
 
+    Two have ``rendered`` images and ``real`` ones, which are no pairs, and what is known of the rendered:
+
+    - ``"simgan_digits"`` (``simgan/digits_fonts28.npz``, and MNIST's own files): digits of 100 fonts, each 20 times
+      `warped` from seed 0, with ``labels``, beside all of MNIST's training digits; ``"test"``: of 14 other fonts, 10
+      times from seed 1, beside MNIST's test digits.
+    - ``"simgan_eyes"`` (``simgan/eyes_mpiigaze_syntheyes.npz``): grey eyes of 35x55, 52 rendered with ``gaze``, two
+      angles in radians, and 144 real; of either every fourth is ``"test"``, and the others are there 10 times,
+      stretched and shifted a little.
+
     And two are made:
 
     - ``"moving_mnist"`` and ``"moving_fashion_mnist"``: ``history``, four frames of a film as channels, ``next``, the
@@ -52,7 +62,7 @@ def load_parts(
       the set's training digits from seed 0; ``"test"``: 2000 of its test digits from seed 1.
 
     Args:
-        source: a name; or a path of what `load` reads. The six names above win over a path.
+        source: a name; or a path of what `load` reads. The names above win over a path.
         split: ``"train"`` or ``"test"``; for other names what `load` accepts.
         data_dir: as for `load`.
         image_shape: (height, width, channels) or (height, width) or one number for both: images of another size are
@@ -75,6 +85,8 @@ def load_parts(
     """
     if isinstance(source, str) and source in MOVING:
         return _moving(source, split, data_dir, image_shape)
+    if isinstance(source, str) and source in RENDERED:
+        return _rendered(source, split, data_dir, image_shape)
     if isinstance(source, str) and source in SETS:
         return load_set(source, split, data_dir, *parse_shape(image_shape))
     loaded = read_source(source, split, data_dir, image_shape, return_labels=None)
@@ -93,6 +105,18 @@ def _moving(source: str, split: str, data_dir, image_shape) -> dict[str, np.ndar
     moving = moving_digits(images, labels, num, frames=5, size=size or 32, seed=seed)
     history, following = film_examples(moving.films, num_frames=4)
     return {"history": history, "next": following, "labels": moving.labels[:, 0]}
+
+
+def _rendered(source: str, split: str, data_dir, image_shape) -> dict[str, np.ndarray]:
+    """Rendered and real images, and what is known of the rendered ones."""
+    size, mode = parse_shape(image_shape)
+    if mode not in (None, "L"):
+        raise ValueError(f"{source!r} is grey: say image_shape=32, or another size. Received: {image_shape=}")
+    read = rendered_eyes if source == "simgan_eyes" else font_digits
+    parts = read(split, data_dir, COPIES[source].get(split))
+    if "real" not in parts:
+        parts["real"] = read_source("mnist", split, data_dir, None, return_labels=True)[0]
+    return {name: part if size is None or part.ndim != 4 else resize(part, size) for name, part in parts.items()}
 
 
 def _beside(path: Path, split: str, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

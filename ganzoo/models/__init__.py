@@ -21,6 +21,7 @@ from ganzoo.models.r3gan import R3GAN
 from ganzoo.models.relativistic import RelativisticGAN
 from ganzoo.models.sagan import SAGAN
 from ganzoo.models.semisupervised import SemiSupervisedGAN
+from ganzoo.models.simgan import SimGAN
 from ganzoo.models.sngan import SNGAN
 from ganzoo.models.srgan import SRGAN
 from ganzoo.models.vanilla_gan import VanillaGAN
@@ -54,6 +55,7 @@ __all__ = [
     "ProjectionGAN",
     "RelativisticGAN",
     "SemiSupervisedGAN",
+    "SimGAN",
     "VanillaGAN",
     "get_model",
     "list_models",
