@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 from ganzoo.data.archives import load_npz
+from ganzoo.data.attributes import attributes_of, load_attributes
+from ganzoo.data.coloured import coloured
 from ganzoo.data.derived import edges, grey
 from ganzoo.data.diagnosis import check
 from ganzoo.data.films import film_examples, load_films
@@ -24,8 +26,10 @@ from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_cen
 
 __all__ = [
     "MovingDigits",
+    "attributes_of",
     "check",
     "check_images",
+    "coloured",
     "edges",
     "film_examples",
     "gaussian_1d",
@@ -34,6 +38,7 @@ __all__ = [
     "grey",
     "grid_centres",
     "load",
+    "load_attributes",
     "load_class_folders",
     "load_domains",
     "load_films",

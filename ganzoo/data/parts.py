@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ganzoo.data.archives import SPLITS, choose_keys, open_archive
+from ganzoo.data.coloured import COLOURED, coloured_parts
 from ganzoo.data.films import film_examples
 from ganzoo.data.moving import MOVING, moving_digits
 from ganzoo.data.part_sets import SETS, load_set
@@ -28,8 +29,8 @@ def load_parts(
     """All that a data set gives, by name.
 
     Whatever `load` reads gives ``images`` (n, height, width, channels), and where it has classes, ``labels``, int64
-    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Five more names have parts of
-    their own. Three are read from their files below the folder that `data_dir` or
+    (n,); an archive also its other arrays of as many rows, ``captions`` for example. More names have parts of
+    their own. Four are read from their files below the folder that `data_dir` or
     the environment variable ``GANZOO_DATA`` names, an archive where it lies or the same unpacked:
 
     - ``"facades"`` (``facades/facades.zip``): ``photo`` and ``label_map``, pairs of 256x256. Its test part has but 25
@@ -40,15 +41,19 @@ def load_parts(
     - ``"emoji"`` (``emoji_captions/emoji72.zip`` and ``captions.csv``): ``twemoji`` and ``noto``, the same emoji in two
       styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
       name without its ending, as a number, is divisible by 10.
+    - ``"emoji_styles"``, from the same files: ``images`` in both styles, and their ``style``, "noto" or "twemoji": each
+      emoji in Twemoji's, followed by the same in Noto's.
 
-    And two are made:
+    And four are made:
 
     - ``"moving_mnist"`` and ``"moving_fashion_mnist"``: ``history``, four frames of a film as channels, ``next``, the
       frame that follows, and ``labels``, of one digit that moves over 32x32 pixels (`moving_digits`): 30 000 films of
       the set's training digits from seed 0; ``"test"``: 2000 of its test digits from seed 1.
+    - ``"coloured_mnist"`` and ``"coloured_fashion_mnist"``: ``images`` of the set, 32x32, each in a ``colour`` and a
+      ``fill`` (`coloured`) that are drawn from seed 0, of ``"test"`` from seed 1; and its ``labels``.
 
     Args:
-        source: a name; or a path of what `load` reads. The five names above win over a path.
+        source: a name; or a path of what `load` reads. The names above win over a path.
         split: ``"train"`` or ``"test"``; for other names what `load` accepts.
         data_dir: as for `load`.
         image_shape: (height, width, channels) or (height, width) or one number for both: images of another size are
@@ -71,6 +76,10 @@ def load_parts(
     """
     if isinstance(source, str) and source in MOVING:
         return _moving(source, split, data_dir, image_shape)
+    if isinstance(source, str) and source in COLOURED:
+        return _coloured(source, split, data_dir, image_shape)
+    if source == "emoji_styles":
+        return _styles(load_set("emoji", split, data_dir, *parse_shape(image_shape)))
     if isinstance(source, str) and source in SETS:
         return load_set(source, split, data_dir, *parse_shape(image_shape))
     loaded = read_source(source, split, data_dir, image_shape, return_labels=None)
@@ -89,6 +98,22 @@ def _moving(source: str, split: str, data_dir, image_shape) -> dict[str, np.ndar
     moving = moving_digits(images, labels, num, frames=5, size=size or 32, seed=seed)
     history, following = film_examples(moving.films, num_frames=4)
     return {"history": history, "next": following, "labels": moving.labels[:, 0]}
+
+
+def _coloured(source: str, split: str, data_dir, image_shape) -> dict[str, np.ndarray]:
+    """Images of a set in colours and fills."""
+    size, mode = parse_shape(image_shape)
+    if mode not in (None, "RGB"):
+        raise ValueError(f"{source!r} is in colour: say image_shape=32, or another size. Received: {image_shape=}")
+    images, labels = read_source(COLOURED[source], split, data_dir, None, return_labels=True)
+    return {**coloured_parts(images, int(split.startswith("test")), size or 32), "labels": labels}
+
+
+def _styles(emoji: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Emoji in two styles as images of one attribute, those that are the same one after the other."""
+    styles = ("twemoji", "noto")
+    images = np.stack([emoji[style] for style in styles], axis=1)
+    return {"images": images.reshape(-1, *images.shape[2:]), "style": np.array(styles * len(images))}
 
 
 def _beside(path: Path, split: str, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from ganzoo.layers.attention import GatedAdd, SpatialAttention
 from ganzoo.layers.augmentation import jitter
 from ganzoo.layers.augmenting import Augmentation
 from ganzoo.layers.basis import Gather, Spread
-from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
+from ganzoo.layers.conditional import ClassPlanes, ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
 from ganzoo.layers.consistency import Consistency
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.layers.diff_augment import DiffAugment
@@ -26,6 +26,7 @@ __all__ = [
     "AdaptiveAugment",
     "Augmentation",
     "BatchNormalization",
+    "ClassPlanes",
     "ClassProjection",
     "Clip",
     "Consistency",

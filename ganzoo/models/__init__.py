@@ -20,6 +20,7 @@ from ganzoo.models.relativistic import RelativisticGAN
 from ganzoo.models.sagan import SAGAN
 from ganzoo.models.semisupervised import SemiSupervisedGAN
 from ganzoo.models.sngan import SNGAN
+from ganzoo.models.stargan import StarGAN
 from ganzoo.models.vanilla_gan import VanillaGAN
 from ganzoo.models.wgan import WGAN
 from ganzoo.models.wgan_gp import WGANGP
@@ -48,6 +49,7 @@ __all__ = [
     "ProjectionGAN",
     "RelativisticGAN",
     "SemiSupervisedGAN",
+    "StarGAN",
     "VanillaGAN",
     "get_model",
     "list_models",

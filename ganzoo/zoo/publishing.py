@@ -89,7 +89,7 @@ def publish(
 def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Card:
     """Measures a published preset and writes the numbers to its card.
 
-    A model of two domains without pairs has none: no protocol of the zoo is for it, scripts of their own measure it.
+    A model of domains or attributes has none: no protocol of the zoo is for it, scripts of their own measure it.
 
     Args:
         preset: Its name.
@@ -116,7 +116,7 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
             raise ValueError(f"The preset was published from another training than that in {folder}: {origin}")
         best = record.get("best")
     watched = recipe.dataset.name in metrics.extractor_names()
-    if not watched and layout_of(presets.build(recipe).data) == "domains":
+    if not watched and layout_of(presets.build(recipe).data) in ("domains", "attributes"):
         return card
     protocol = "extended" if watched else "paired"
     numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": protocol, **options}))}
