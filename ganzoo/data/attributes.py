@@ -116,9 +116,8 @@ def attribute_table(
     """
     if (found := _table_of(path, table)) is None:
         classes = sorted(each for each in path.iterdir() if each.is_dir() and find_images(each, first=True))
-        files = [find_images(each) for each in classes]
-        names = np.repeat([each.name for each in classes], [len(each) for each in files])
-        return [file for each in files for file in each], {DOMAIN: names}
+        pairs = [(file, each.name) for each in classes for file in find_images(each)]
+        return [file for file, _ in pairs], {DOMAIN: np.array([name for _, name in pairs])}
     names, rows = _read(found)
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"{found} has two columns of one name: {named_together(twice, ', ')}. Rename one of them.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,12 +21,14 @@ COLOURS = {
 }
 FILLS = ("plain", "striped", "chequered")
 
+Names: TypeAlias = str | Sequence[str] | np.ndarray
+
 _SHADE = 0.35  # of what is dark in a fill
 _CELL = 2  # pixels
 _CHUNK = 4096  # images drawn at a time
 
 
-def coloured(images: np.ndarray, colours: Sequence[str], fills: Sequence[str], size: Size = 32) -> np.ndarray:
+def coloured(images: np.ndarray, colours: Names, fills: Names, size: Size = 32) -> np.ndarray:
     """Grey images on black, each in a colour and a fill: their brightness times that of the fill times the colour.
 
     A fill is 1 where it is bright and .35 where it is dark: "plain" is bright everywhere, "striped" in rows and

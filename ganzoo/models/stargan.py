@@ -75,7 +75,7 @@ class StarGAN(GAN):
             data={"images": images(), **parts, "source": images(derived=True)},
             **kwargs,
         )
-        self.attributes, self.arguments = list(parts), {"image_shape": shape, "width": width, "blocks": blocks}
+        self.attributes, self.arguments = parts, {"image_shape": shape, "width": width, "blocks": blocks}
         self.arguments |= {"attributes": {own: x.values for own, x in parts.items()}, "penalty_weight": penalty_weight}
         self.arguments |= {"adversarial_weight": adversarial_weight, "reconstruction_weight": reconstruction_weight}
         self.arguments |= {"discriminator_width": discriminator_width, "class_weight": class_weight}
@@ -119,7 +119,7 @@ class StarGAN(GAN):
     def attributes_of(self, images, batch_size: int = 256):
         """What D reads from images, uint8 or float in [-1, 1]: names (n,) by attribute."""
         _, *logits = self.answers(images, batch_size)
-        return {name: self.data[name].named(own) for own, name in zip(logits, self.attributes)}
+        return {name: part.named(own) for own, (name, part) in zip(logits, self.attributes.items())}
 
     def _inputs_for(self, generator, n, seed, inputs):
         return super()._inputs_for(generator, n, seed, {**unsaid(self, inputs), **inputs})

@@ -119,8 +119,10 @@ def of_attributes(recipe: Recipe, data: Any) -> Recipe:
     if folder is None and not isinstance(data, Mapping):
         return recipe
     columns = {name: as_array(x) for name, x in data.items()} if folder is None else attribute_table(folder)[1]
-    own = {"attributes": found} if (found := attributes_of(columns)) else {}
-    return recipe.model_copy(update={"arguments": {**recipe.arguments, **own}})
+    found, known = attributes_of(columns), recipe.arguments["attributes"]
+    if not found or found == {name: sorted(values) for name, values in known.items()}:
+        return recipe  # numbers, or the same in an order of its own
+    return recipe.model_copy(update={"arguments": {**recipe.arguments, "attributes": found}})
 
 
 def augmented(recipe: Recipe, parts: Mapping[str, np.ndarray]) -> Recipe:
