@@ -50,7 +50,7 @@ class StarGAN(GAN):
     discriminator_steps, penalised = 5, ("discriminator",)
     augmentable = divided_at_zero = False
     shaped_by, evaluation_metrics = {"images": "image_shape"}, ("cycle",)
-    tiny = {"attributes": {"ink": ["a", "b", "c"], "bold": ["no", "yes"]}, "image_shape": (16, 16, 1), "width": 2}
+    tiny = {"image_shape": (16, 16, 1), "attributes": {"ink": [*"abc"], "bold": ["no", "yes"]}, "width": 2, "blocks": 1}
 
     def __init__(
         self,
