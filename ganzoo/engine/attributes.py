@@ -68,7 +68,7 @@ class Attribute(Labels):
         return np.array(self.values)[numbers]
 
     def examples(self, num, seed=0):
-        return np.array(self.values)[super().examples(num, seed)]
+        return np.array(self.values)[(np.arange(num) + seed) % self.num_classes]
 
     def read(self, text, name, **reading):
         names = text.split(",")

@@ -59,7 +59,7 @@ def check_data(
             shaped = {name: list(image_shape) for name, value in recipe.arguments.items() if isinstance(value, list)}
             presets.build(recipe.model_copy(update={"arguments": recipe.arguments | shaped}))
     except (ValueError, OSError) as error:
-        if not report.problems:
+        if not report.problems or "attributes" in recipe.arguments:
             report.problems.append(str(error).partition(" Received:")[0].rstrip("."))
     return report
 
