@@ -22,6 +22,7 @@ ORDER = (  # each part imports only from parts further up
     {"networks", "engine.parts", "zoo.download"},
     {
         "engine.naming",
+        "engine.attributes",
         "engine.frames",
         "engine.saving",
         "engine.drawing",

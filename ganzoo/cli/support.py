@@ -84,6 +84,7 @@ def inputs(
     model: GAN, source: str, texts: dict[str, str], number: int | None, reading: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
     """The inputs of `generate`, and what to say of those that were not given: all classes in turn."""
+    from ganzoo.engine.attributes import Attribute
     from ganzoo.engine.parts import Labels
 
     numbers = {name: str(number) for number, name in enumerate(class_names(source))}
@@ -96,7 +97,7 @@ def inputs(
     said = ""
     for name in missing:
         part = model.data[name]
-        if isinstance(part, Labels):
+        if isinstance(part, Labels) and not isinstance(part, Attribute):  # which stays as it is in a source
             count, classes = number or 64, part.num_classes
             given[name] = sorted(i % classes for i in range(count))
             said = f", {name} 0 to {min(count, classes) - 1}"

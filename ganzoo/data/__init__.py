@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from ganzoo.data.ages import age_class_names, age_labels, load_ages
 from ganzoo.data.archives import load_npz
+from ganzoo.data.attributes import attributes_of, load_attributes
 from ganzoo.data.bicubic import bicubic
+from ganzoo.data.coloured import coloured
 from ganzoo.data.crops import load_crops
 from ganzoo.data.derived import edges, grey
 from ganzoo.data.diagnosis import check
@@ -30,9 +32,11 @@ __all__ = [
     "MovingDigits",
     "age_class_names",
     "age_labels",
+    "attributes_of",
     "bicubic",
     "check",
     "check_images",
+    "coloured",
     "edges",
     "film_examples",
     "gaussian_1d",
@@ -42,6 +46,7 @@ __all__ = [
     "grid_centres",
     "load",
     "load_ages",
+    "load_attributes",
     "load_class_folders",
     "load_crops",
     "load_domains",

@@ -14,6 +14,7 @@ import numpy as np
 
 from ganzoo.data import idx
 from ganzoo.data.archives import choose_keys, open_archive, read_npz
+from ganzoo.data.coloured import COLOURED
 from ganzoo.data.moving import MOVING
 from ganzoo.data.part_sets import SETS
 from ganzoo.data.places import base_name, received, user_folders
@@ -40,7 +41,7 @@ def load_named(
     folders = user_folders(name, data_dir)
     if (archive := _find_archive(name, folders)) is not None:
         return resize_loaded(_read_archive(name, archive, split, return_labels), size, mode)
-    if name in SETS or name in MOVING or name in RENDERED:
+    if name in SETS or name in MOVING or name in RENDERED or name in COLOURED:
         raise ValueError(f"The data set has several parts: use ganzoo.data.load_parts. Received: source={name!r}")
     if not _has_tensorflow():
         pair = _read_idx(name, split, folders)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ganzoo.data.archives import SPLITS, choose_keys, open_archive
+from ganzoo.data.coloured import COLOURED, coloured_parts
 from ganzoo.data.films import film_examples
 from ganzoo.data.moving import MOVING, moving_digits
 from ganzoo.data.part_sets import SETS, load_set
@@ -45,6 +46,8 @@ def load_parts(
     - ``"emoji"`` (``emoji_captions/emoji72.zip`` and ``captions.csv``): ``twemoji`` and ``noto``, the same emoji in two
       styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
       name without its ending, as a number, is divisible by 10.
+    - ``"emoji_styles"``, from the same files: ``images`` in both styles, and their ``style``, "noto" or "twemoji": each
+      emoji in Twemoji's, followed by the same in Noto's.
 
     Two have ``rendered`` images and ``real`` ones, which are no pairs, and what is known of the rendered:
 
@@ -55,11 +58,13 @@ def load_parts(
       angles in radians, and 144 real; of either every fourth is ``"test"``, and the others are there 10 times,
       stretched and shifted a little.
 
-    And two are made:
+    And others are made:
 
     - ``"moving_mnist"`` and ``"moving_fashion_mnist"``: ``history``, four frames of a film as channels, ``next``, the
       frame that follows, and ``labels``, of one digit that moves over 32x32 pixels (`moving_digits`): 30 000 films of
       the set's training digits from seed 0; ``"test"``: 2000 of its test digits from seed 1.
+    - ``"coloured_mnist"`` and ``"coloured_fashion_mnist"``: ``images`` of the set, 32x32, each in a ``colour`` and a
+      ``fill`` (`coloured`) that are drawn from seed 0, of ``"test"`` from seed 1; and its ``labels``.
 
     Args:
         source: a name; or a path of what `load` reads. The names above win over a path.
@@ -87,6 +92,10 @@ def load_parts(
         return _moving(source, split, data_dir, image_shape)
     if isinstance(source, str) and source in RENDERED:
         return _rendered(source, split, data_dir, image_shape)
+    if isinstance(source, str) and source in COLOURED:
+        return _coloured(source, split, data_dir, image_shape)
+    if source == "emoji_styles":
+        return _styles(load_set("emoji", split, data_dir, *parse_shape(image_shape)))
     if isinstance(source, str) and source in SETS:
         return load_set(source, split, data_dir, *parse_shape(image_shape))
     loaded = read_source(source, split, data_dir, image_shape, return_labels=None)
@@ -117,6 +126,22 @@ def _rendered(source: str, split: str, data_dir, image_shape) -> dict[str, np.nd
     if "real" not in parts:
         parts["real"] = read_source("mnist", split, data_dir, None, return_labels=True)[0]
     return {name: part if size is None or part.ndim != 4 else resize(part, size) for name, part in parts.items()}
+
+
+def _coloured(source: str, split: str, data_dir, image_shape) -> dict[str, np.ndarray]:
+    """Images of a set in colours and fills."""
+    size, mode = parse_shape(image_shape)
+    if mode not in (None, "RGB"):
+        raise ValueError(f"{source!r} is in colour: say image_shape=32, or another size. Received: {image_shape=}")
+    images, labels = read_source(COLOURED[source], split, data_dir, None, return_labels=True)
+    return {**coloured_parts(images, int(split.startswith("test")), size or 32), "labels": labels}
+
+
+def _styles(emoji: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Emoji in two styles as images of one attribute, those that are the same one after the other."""
+    styles = ("twemoji", "noto")
+    images = np.stack([emoji[style] for style in styles], axis=1)
+    return {"images": images.reshape(-1, *images.shape[2:]), "style": np.array(styles * len(images))}
 
 
 def _beside(path: Path, split: str, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from ganzoo.engine import backend
 from ganzoo.engine.backend.scope import StepScope
 from ganzoo.engine.before import named_arguments
 from ganzoo.engine.mixin import Mixin
-from ganzoo.engine.parts import Images, Part, Text, input_names, pick
+from ganzoo.engine.parts import Images, Part, input_names, pick
 from ganzoo.networks.making import seed_states
 
 __all__ = ["Drawing"]
@@ -243,7 +243,7 @@ class Drawing(Mixin):
             raise ValueError(f"`{name}` holds nothing to draw from. Received: {name}={values!r}")
         if name in self.data:
             part = self._parts_of(generator)[name]
-            if isinstance(values, (str, bytes)) and not isinstance(part, Text):
+            if isinstance(values, (str, bytes)) and not part.takes_names:
                 raise ValueError(
                     f"`{name}` is {type(part).__name__}, given as numbers: read files with ganzoo.data.load_folder. "
                     f"Received: {name}={values!r:.80}"

@@ -33,9 +33,10 @@ class Part:
 
     Attributes:
         dtype: of what networks receive, "float32" or "int32".
+        takes_names: whether a string stands for an example.
     """
 
-    dtype = "float32"
+    dtype, takes_names = "float32", False
 
     def __init__(self, shape: tuple[int | None, ...], group: str = "", derived: bool = False):
         self.shape, self.group, self.derived = tuple(shape), group, derived
@@ -278,7 +279,7 @@ class Text(Part):
         array([[2, 3, 0, 0]], dtype=int32)
     """
 
-    dtype = "int32"
+    dtype, takes_names = "int32", True
 
     def __init__(self, vocabulary: Iterable[str], length: int, group: str = "", derived: bool = False):
         check_positive(length=length)

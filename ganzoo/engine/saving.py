@@ -76,6 +76,11 @@ def refuse_hdf5(filepath) -> None:
 
 
 def _serialized(value: Any) -> Any:
+    """The value with every network in it as a config, and without what Keras wraps dictionaries and lists in."""
+    if isinstance(value, dict):
+        return {key: _serialized(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_serialized(each) for each in value]
     return keras.saving.serialize_keras_object(value) if isinstance(value, keras.Model) else value
 
 

@@ -7,7 +7,7 @@ from ganzoo.layers.attention import GatedAdd, SpatialAttention
 from ganzoo.layers.augmentation import jitter, random_crop, turned
 from ganzoo.layers.augmenting import Augmentation
 from ganzoo.layers.basis import Gather, Spread
-from ganzoo.layers.conditional import ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
+from ganzoo.layers.conditional import ClassPlanes, ClassProjection, GlobalSumPooling2D, LogSumExp, Modulation, Split
 from ganzoo.layers.consistency import Consistency
 from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.layers.diff_augment import DiffAugment
@@ -29,6 +29,7 @@ __all__ = [
     "Augmentation",
     "BatchNormalization",
     "BicubicEnlargement",
+    "ClassPlanes",
     "ClassProjection",
     "Clip",
     "Consistency",

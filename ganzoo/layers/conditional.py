@@ -7,7 +7,7 @@ import itertools
 import keras
 from keras import ops
 
-__all__ = ["ClassProjection", "GlobalSumPooling2D", "LogSumExp", "Modulation", "Split"]
+__all__ = ["ClassPlanes", "ClassProjection", "GlobalSumPooling2D", "LogSumExp", "Modulation", "Split"]
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
@@ -179,3 +179,45 @@ class LogSumExp(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 1)
+
+
+@keras.saving.register_keras_serializable(package="ganzoo")
+class ClassPlanes(keras.layers.Layer):
+    """Classes as further channels, the same at every place: one-hot planes; of two classes one plane, 0 or 1.
+
+    Called with a list of two: images (batch, height, width, channels) and labels, int (batch,).
+
+    Args:
+        num_classes: int; labels run from 0 to num_classes - 1.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Returns:
+        (batch, height, width, channels + num_classes), or channels + 1 for two classes.
+
+    Reference:
+        Choi et al. 2018, arXiv:1711.09020, section 3.1 ("spatially replicated").
+
+    Example:
+
+    >>> ganzoo.layers.ClassPlanes(3)([np.zeros((2, 4, 4, 1)), np.array([0, 2])])[:, 0, 0].shape
+    (2, 4)
+    """
+
+    called_directly = True
+
+    def __init__(self, num_classes: int, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+
+    def call(self, inputs):
+        images, labels = inputs
+        planes = ops.one_hot(labels, self.num_classes, dtype=images.dtype)[:, None, None, :]
+        planes = planes[..., 1:] if self.num_classes == 2 else planes
+        return ops.concatenate([images, planes + ops.zeros_like(images[..., :1])], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        *before, channels = input_shape[0]
+        return (*before, channels + (1 if self.num_classes == 2 else self.num_classes))
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes}

@@ -5,7 +5,7 @@ return a float32 scalar, the mean over all logits.
 """
 
 from ganzoo.losses.absolute import absolute_error
-from ganzoo.losses.classes import class_loss, code_loss
+from ganzoo.losses.classes import attribute_loss, class_loss, code_loss
 from ganzoo.losses.entropy import (
     minimax_generator_loss,
     non_saturating_discriminator_loss,
@@ -21,6 +21,7 @@ from ganzoo.losses.wasserstein import wasserstein_discriminator_loss, wasserstei
 
 __all__ = [
     "absolute_error",
+    "attribute_loss",
     "class_loss",
     "code_loss",
     "feature_matching_loss",

@@ -36,3 +36,22 @@ def code_loss(code_logits, code):
         Chen et al. 2016, arXiv:1606.03657, eq. 5, for a uniform categorical code.
     """
     return -ops.mean(ops.sum(ops.convert_to_tensor(code) * ops.log_softmax(float32(code_logits)), axis=-1))
+
+
+def attribute_loss(logits, labels):
+    """Cross-entropy of an attribute, in nats: of one of several values, or of whether something is so.
+
+    Args:
+        logits: float (batch, values), before any softmax, as for `class_loss`; or (batch, 1), before any sigmoid.
+        labels: int (batch,), from 0; of one logit 1 where it is so.
+
+    Returns:
+        A float32 scalar, at least 0; ``log(2)`` for a single logit of 0.
+
+    Reference:
+        Choi et al. 2018, arXiv:1711.09020, eq. 2 and 3.
+    """
+    if logits.shape[-1] > 1:
+        return class_loss(logits, labels)
+    logit = float32(logits)[:, 0]
+    return ops.mean(ops.softplus(logit) - logit * ops.cast(labels, "float32"))

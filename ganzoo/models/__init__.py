@@ -24,6 +24,7 @@ from ganzoo.models.semisupervised import SemiSupervisedGAN
 from ganzoo.models.simgan import SimGAN
 from ganzoo.models.sngan import SNGAN
 from ganzoo.models.srgan import SRGAN
+from ganzoo.models.stargan import StarGAN
 from ganzoo.models.vanilla_gan import VanillaGAN
 from ganzoo.models.wgan import WGAN
 from ganzoo.models.wgan_gp import WGANGP
@@ -56,6 +57,7 @@ __all__ = [
     "RelativisticGAN",
     "SemiSupervisedGAN",
     "SimGAN",
+    "StarGAN",
     "VanillaGAN",
     "get_model",
     "list_models",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import keras
 from keras.layers import Activation, Add, ReLU, UpSampling2D, ZeroPadding2D
 
 from ganzoo.data.preprocessing import check_positive
-from ganzoo.layers import Conv2D, Conv2DTranspose, ReflectionPadding2D
+from ganzoo.layers import ClassPlanes, Conv2D, Conv2DTranspose, ReflectionPadding2D
 from ganzoo.networks.dcgan import normal
 from ganzoo.networks.unet import check_normalization, normalized
 
@@ -27,6 +29,7 @@ def resnet_generator(
     enlargement: str = "transposed",
     source: str = "source",
     name: str = "generator",
+    classes: Mapping[str, int] = {},
 ) -> keras.Model:
     """Images to images of the same size: two halvings, residual blocks, two doublings, no skips across.
 
@@ -46,6 +49,8 @@ def resnet_generator(
             convolution, which leaves no checkerboard.
         source: str, what the input is called: the part of the data that it takes.
         name: str, of the network.
+        classes: further inputs, int32 (batch,), by name, and how many classes each has: planes beside the image
+            (`ganzoo.layers.ClassPlanes`). They need padding with zeros.
 
     Returns:
         A `keras.Model` from `source`, float32 (batch, height, width, source_channels), to float32 (batch, height,
@@ -53,7 +58,8 @@ def resnet_generator(
         sizes are drawn with up to three rows and columns more).
 
     Raises:
-        ValueError: an unknown normalization, padding or enlargement; numbers that are not positive.
+        ValueError: an unknown normalization, padding or enlargement; numbers that are not positive; classes without
+            padding with zeros.
 
     Example:
 
@@ -73,8 +79,13 @@ def resnet_generator(
         if value not in known:
             raise ValueError(f"`{key}` is one of {', '.join(map(repr, known))}. Received: {key}={value!r}")
     make = _Maker(normalization, PADDINGS[padding], enlargement == "resize")
-    inputs = keras.Input((None, None, source_channels), name=source)
-    x = make.convolution(inputs, width, "from_image", 7)
+    if classes and padding != "zeros":
+        raise ValueError(f"With classes say padding='zeros', else they leave no trace. Received: padding={padding!r}")
+    inputs = [x := keras.Input((None, None, source_channels), name=source)]
+    for own, number in classes.items():
+        inputs.append(keras.Input((), dtype="int32", name=own))
+        x = ClassPlanes(number, name=f"{own}_planes")([x, inputs[-1]])
+    x = make.convolution(x, width, "from_image", 7)
     for i, channels in enumerate((2 * width, 4 * width), 1):
         x = make.halving(x, channels, f"down{i}")
     for i in range(1, blocks + 1):
@@ -85,7 +96,8 @@ def resnet_generator(
         x = make.doubling(x, channels, f"up{i}")
     x = make.padded(x, 3, "to_image")
     x = Conv2D(target_channels, 7, kernel_initializer=normal(), name="to_image")(x)
-    return keras.Model(inputs, Activation("tanh", dtype="float32", name="tanh")(x), name=name)
+    x = Activation("tanh", dtype="float32", name="tanh")(x)
+    return keras.Model(inputs if classes else inputs[0], x, name=name)
 
 
 class _Maker:

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.data import check
+from ganzoo.data import attributes_of, check
+from ganzoo.data.attributes import attribute_table
 from ganzoo.engine.feed import make_feed
-from ganzoo.engine.parts import Images, vocabulary_of
+from ganzoo.engine.parts import Images, as_array, vocabulary_of
 from ganzoo.models import get_model
 from ganzoo.zoo import presets
 from ganzoo.zoo.reading import derived_of, few_labels, folder_of, layout_of, read_parts, shape_of
 from ganzoo.zoo.recipes import MAX_EPOCHS, Augment, Recipe
 
-__all__ = ["augmented", "check_data", "effective", "look_at", "of_shapes", "parts_of", "wanted_of"]
+__all__ = ["augmented", "check_data", "effective", "look_at", "of_attributes", "of_shapes", "parts_of", "wanted_of"]
 
 FEW = 2000  # images that a discriminator learns by heart soon
 QUICKLY = 500  # images whose pixels are looked at before a training
@@ -46,9 +47,10 @@ def check_data(
 ):
     """`ganzoo.data.check` of data for a preset: as its training would read them. Returns a `ganzoo.data.Report`."""
     recipe = effective(presets.read_recipe(preset), None, batch_size, None)
-    wanted = wanted_of(recipe)
-    report = look_at(recipe, wanted, data, data_dir, image_shape, reading, **options)
+    report = look_at(recipe, wanted_of(recipe), data, data_dir, image_shape, reading, **options)
     try:  # whatever else training would refuse
+        recipe = of_attributes(recipe, data)
+        wanted = wanted_of(recipe)
         if folder_of(data, recipe.dataset.split) is None:
             parts = parts_of(recipe, wanted, data, data_dir, image_shape, reading)
             model = presets.build(of_shapes(recipe, parts, True))
@@ -57,7 +59,7 @@ def check_data(
             shaped = {name: list(image_shape) for name, value in recipe.arguments.items() if isinstance(value, list)}
             presets.build(recipe.model_copy(update={"arguments": recipe.arguments | shaped}))
     except (ValueError, OSError) as error:
-        if not report.problems:
+        if not report.problems or "attributes" in recipe.arguments:
             report.problems.append(str(error).partition(" Received:")[0].rstrip("."))
     return report
 
@@ -65,11 +67,12 @@ def check_data(
 def look_at(recipe: Recipe, wanted: dict, source: Any, data_dir, image_shape, reading: Mapping, **options) -> Any:
     model, dataset = presets.build(recipe), recipe.dataset
     derived = derived_of(wanted, source, dataset.split, dataset.derive)
+    of_user = {name: part for name, part in wanted.items() if name not in derived}
     shape = image_shape or shape_of(wanted) or recipe.arguments.get("image_shape")
     chosen = {name: value for name, value in reading.items() if name != "skip_unreadable"}
     return check(
         source,
-        layout=layout_of({name: part for name, part in wanted.items() if name not in derived}),
+        layout=None if (layout := layout_of(of_user)) == "attributes" else layout,
         image_shape=tuple(shape) if shape and (image_shape or folder_of(source, dataset.split) is not None) else None,
         batch_size=recipe.training.batch_size,
         batches=model.discriminator_steps,
@@ -102,6 +105,24 @@ def of_shapes(recipe: Recipe, parts: Mapping[str, np.ndarray], given: bool) -> R
                     stacklevel=4,
                 )
     return recipe.model_copy(update={"arguments": arguments})
+
+
+def of_attributes(recipe: Recipe, data: Any) -> Recipe:
+    """The recipe with the attributes of a user's own data, where its model takes some: of a folder, or arrays of str.
+
+    Raises:
+        ValueError, FileNotFoundError: see `ganzoo.data.load_attributes`.
+    """
+    if data is None or "attributes" not in recipe.arguments or str(data) == recipe.dataset.name:
+        return recipe
+    folder = folder_of(data, recipe.dataset.split)
+    if folder is None and not isinstance(data, Mapping):
+        return recipe
+    columns = {name: as_array(x) for name, x in data.items()} if folder is None else attribute_table(folder)[1]
+    found, known = attributes_of(columns), recipe.arguments["attributes"]
+    if not found or found == {name: sorted(values) for name, values in known.items()}:
+        return recipe  # numbers, or the same in an order of its own
+    return recipe.model_copy(update={"arguments": {**recipe.arguments, "attributes": found}})
 
 
 def augmented(recipe: Recipe, parts: Mapping[str, np.ndarray]) -> Recipe:

@@ -15,6 +15,7 @@ from ganzoo.data.folders import find_images
 from ganzoo.data.part_folders import image_folders, size_of
 from ganzoo.data.preprocessing import check_reading
 from ganzoo.data.sources import as_path, split_folder
+from ganzoo.engine.attributes import Attribute
 from ganzoo.engine.frames import Frames
 from ganzoo.engine.naming import named
 from ganzoo.engine.parts import Images, Labels, Part, as_array
@@ -60,7 +61,8 @@ def read_parts(
         source: arrays, as for `fit`; a data set's name; the path of an archive (.npz, .npy), or of a folder: of images;
             of class folders or of faces with ages (`ganzoo.data.load_ages`), where the model takes labels; of pairs
             (two subfolders with equal names, or side-by-side images), where it takes two images that belong together;
-            of two subfolders, where they do not; of films, also an archive or an animation (`ganzoo.data.load_films`),
+            of two subfolders, where they do not; with a table, or of class folders, where it takes attributes
+            (`ganzoo.data.load_attributes`); of films, also an archive or an animation (`ganzoo.data.load_films`),
             where it takes frames and the one that follows.
         split: the part of a data set.
         data_dir: a folder with the data set's original files.
@@ -124,7 +126,9 @@ def few_labels(found: Mapping[str, np.ndarray], parts: Mapping[str, Part], per_c
 
 
 def layout_of(parts: Mapping[str, Part]) -> str:
-    """What a folder for these parts holds: "images", "classes", "pairs" or "domains"."""
+    """What a folder for these parts holds: "images", "classes", "pairs", "domains" or "attributes"."""
+    if any(isinstance(part, Attribute) for part in parts.values()):
+        return "attributes"
     images = [part for part in parts.values() if isinstance(part, Images) and not part.derived]
     images = [part for part in images if not isinstance(part, Frames)]  # of films: all images are frames
     if len(images) == 2:
@@ -240,6 +244,8 @@ def _of_folder(path: Path, wanted: Mapping[str, Part], given: Any, of_recipe: An
         )
     (first, shape), *rest = images.items()
     size = shape[:2]
+    if others and not rest and all(isinstance(wanted[name], Attribute) for name in others):
+        return data.load_attributes(path, size, _mode(shape[2]), attributes=others, **reading)
     mode = "L" if reading.get("pages") == "channels" else _mode(max(each[2] for each in images.values()))
     if not rest and not others and getattr(wanted[first], "cropped", False):
         if ignored := sorted({*reading} - {"max_value", "skip_unreadable"}):

@@ -27,7 +27,7 @@ from ganzoo.engine.schedules import HoldThenLinear
 from ganzoo.metrics.reals import rows_of
 from ganzoo.networks.making import kernel_of
 from ganzoo.zoo import presets, weights
-from ganzoo.zoo.asked import augmented, effective, look_at, of_shapes, parts_of, wanted_of
+from ganzoo.zoo.asked import augmented, effective, look_at, of_attributes, of_shapes, parts_of, wanted_of
 from ganzoo.zoo.reading import derived_of, folder_of, how_read
 from ganzoo.zoo.recipes import Dataset, Optimizer, Recipe, Training
 from ganzoo.zoo.records import (
@@ -127,7 +127,7 @@ def train(
     model = ganzoo.train("dcgan-mnist", "runs/dcgan-mnist", epochs=10)
     ```
     """
-    recipe = effective(presets.read_recipe(preset), epochs, batch_size, seed)
+    recipe = of_attributes(effective(presets.read_recipe(preset), epochs, batch_size, seed), data)
     folder = Path(output_dir)
     check_folder(folder)
     _check_phases(recipe, preset)
