@@ -43,6 +43,7 @@ _HOME = {
             "CycleGAN",
             "FramePrediction",
             "Deocclusion",
+            "PerceptualGAN",
         ),
         "ganzoo.models",
     ),

@@ -11,6 +11,7 @@ from ganzoo.models.hinge import HingeGAN
 from ganzoo.models.infogan import InfoGAN
 from ganzoo.models.lapgan import LAPGAN
 from ganzoo.models.lsgan import LSGAN
+from ganzoo.models.perceptual_gan import PerceptualGAN
 from ganzoo.models.pix2pix import Pix2Pix
 from ganzoo.models.prediction import FramePrediction
 from ganzoo.models.projection import ProjectionGAN
@@ -44,6 +45,7 @@ __all__ = [
     "FramePrediction",
     "HingeGAN",
     "InfoGAN",
+    "PerceptualGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
