@@ -298,7 +298,9 @@ def test_predict_uses_the_averaged_generator(name):
     latents = latents if isinstance(latents, dict) else {"latents": latents}
     predicted = model.predict({**latents, **conditions(model, 3)}, verbose=0)
     assert predicted.dtype == np.float32 and (not draws_images(model) or np.abs(predicted).max() <= 1)
-    if draws_images(model) and not model.generator.variables[len(model.generator.weights) :]:  # it draws nothing in inference
+    if (
+        draws_images(model) and not model.generator.variables[len(model.generator.weights) :]
+    ):  # it draws nothing in inference
         again = ganzoo.data.to_uint8(predicted).astype(int)
         assert np.abs(again - model.generate(3, seed=0, **conditions(model, 3))).max() <= 1
 

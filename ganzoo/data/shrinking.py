@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganzoo.data.preprocessing import resize
+from ganzoo.data.preprocessing import resize_and_crop
 
 __all__ = ["checked_range", "shrunk"]
 
@@ -12,7 +12,7 @@ __all__ = ["checked_range", "shrunk"]
 def shrunk(images: np.ndarray, size: int) -> np.ndarray:
     """Images as they would be if the objects on them were small: reduced, and enlarged to the size they had.
 
-    Both by a Lanczos filter, the reducing one without aliasing (`resize`); nothing of what was lost comes back.
+    Both by a Lanczos filter, the reducing one without aliasing (`resize_and_crop`); nothing of what was lost comes back.
 
     Args:
         images: uint8 (n, height, width, channels).
@@ -30,8 +30,9 @@ def shrunk(images: np.ndarray, size: int) -> np.ndarray:
     """
     height, width = images.shape[1:3]
     checked_range((size, size), min(height, width))
-    small = resize(images, (round(height * size / min(height, width)), round(width * size / min(height, width))))
-    return resize(small, (height, width))
+    sides = (round(height * size / min(height, width)), round(width * size / min(height, width)))
+    small = (resize_and_crop(image, sides, None, fit="stretch") for image in images)
+    return np.stack([resize_and_crop(image, (height, width), None, fit="stretch") for image in small])
 
 
 def checked_range(small: tuple[int, int], side: int) -> tuple[int, int]:

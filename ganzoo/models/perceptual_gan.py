@@ -33,11 +33,9 @@ class PerceptualGAN(GAN):
     Args:
         image_shape: (height, width, channels), at least 16 pixels on a side.
         num_classes: int, labels are whole numbers from 0 to num_classes - 1.
-        phase: "large" or "small".
-        small: (least, most), pixels of the shorter side of small objects, by default from 1/4 to 1/2 of it: in each
-            step every image is reduced to a size between them and enlarged again.
+        phase: "large" or "small"; adversarial_weight: float, w of the second.
+        small: (least, most) pixels to which a side is reduced, drawn for each image; by default 1/4 and 1/2 of it.
         width, num_blocks, discriminator_width: ints, see `perceptual_generator` and `perceptual_discriminator`.
-        adversarial_weight: float, w; in the phase "large" there is no adversary.
         generator, discriminator: those of the phase before; or your own, the first with a layer "extractor".
         **kwargs: ``ema_decay``, ``seed``, ``dtype``, ``name``: see `ganzoo.engine.base.BaseGAN`.
 
@@ -85,15 +83,14 @@ class PerceptualGAN(GAN):
         self.weight = adversarial_weight if phase == "small" else 0.0
         self.arguments = {"image_shape": shape, "num_classes": num_classes, "phase": phase, "small": self.small}
         self.arguments |= {"width": width, "num_blocks": num_blocks, "discriminator_width": discriminator_width}
-        self.arguments |= {"adversarial_weight": adversarial_weight}
+        self.arguments["adversarial_weight"] = adversarial_weight
 
     def prepare(self, real, training):
         large = jitter(real["images"], partial(self.noise, "uniform"), flip=False) if training else real["images"]
-        features = self.without_updates(lambda: self.extracted(large, training))
-        if self.phase == "large":
-            return {**real, "images": large, "features": features}
-        draws = self.noise("uniform", (ops.shape(large)[0],))
-        return {**real, "images": shrunk_by(large, draws, *self.small), "features": features}
+        real = {**real, "large": large, "images": large}
+        if self.phase == "small":
+            real["images"] = shrunk_by(large, self.noise("uniform", (ops.shape(large)[0],)), *self.small)
+        return {**real, "features": self.without_updates(lambda: self.extracted(large, training))}
 
     def extracted(self, images, training):  # F
         return self.generator.get_layer("extractor")(images, training=training)[1]

@@ -6,7 +6,8 @@ import keras
 from keras.layers import Activation, Add, Dense, Dropout, Flatten, LeakyReLU, MaxPooling2D, ReLU
 
 from ganzoo.data.preprocessing import as_image_shape, check_positive
-from ganzoo.layers import BatchNormalization, Conv2D
+from ganzoo.layers import BatchNormalization, Conv2D, GroupNormalization
+from ganzoo.networks.dcgan import normal
 
 __all__ = ["EXTRACTOR", "feature_shape", "perceptual_discriminator", "perceptual_generator", "train_only"]
 
@@ -32,10 +33,10 @@ def feature_shape(image_shape: tuple[int, ...], width: int) -> tuple[int, int, i
 def perceptual_generator(image_shape: tuple[int, ...], width: int = 32, num_blocks: int = 2) -> keras.Model:
     """Images of small objects to features as large ones have them: ``F_s + G(f)``.
 
-    The layer "extractor" is a network of three convolutions of `width`, 2 and 4 times as many channels, each with batch
-    normalisation, ReLU and max-pooling; after the first are the low-level features f, after the last the high-level
-    ones, F. The residual comes from f, by a 3x3 and a 1x1 convolution, pooled to the size of F, and residual blocks. It
-    is nearly zero at first.
+    The layer "extractor" is a network that brings each image to mean 0 and variance 1 and has three convolutions, of
+    `width`, 2 and 4 times as many channels, each with batch normalisation, ReLU and max-pooling. After the first are
+    the low-level features f, after the last the high-level ones, F. The residual comes from f by a 3x3 and a 1x1
+    convolution, each pooled, and residual blocks of the size of F. It is nearly zero at first.
 
     Args:
         image_shape: (height, width, channels), at least 16 pixels on a side.
@@ -67,13 +68,13 @@ def perceptual_generator(image_shape: tuple[int, ...], width: int = 32, num_bloc
     for i in range(1, num_blocks + 1):
         inner = _normal(_normal(x, channels, f"block{i}_first"), channels, f"block{i}_second", relu=False)
         x = ReLU(name=f"block{i}_relu")(Add(name=f"block{i}")([x, inner]))
-    small = keras.initializers.RandomNormal(stddev=1e-3)
-    residual = Conv2D(channels, 1, kernel_initializer=small, name="to_residual")(x)
+    little = keras.initializers.RandomNormal(stddev=1e-3)
+    residual = Conv2D(channels, 1, kernel_initializer=little, name="to_residual")(x)
     return keras.Model(images, Add(dtype="float32", name="features")([high, residual]), name="generator")
 
 
 def perceptual_discriminator(
-    features: tuple[int, ...], num_classes: int, width: int = 256, dropout: float = 0.5
+    features: tuple[int, ...], num_classes: int, width: int = 256, dropout: float = 0.2
 ) -> keras.Model:
     """Features to a logit of being those of a large object, and to class logits: two branches that share nothing.
 
@@ -83,7 +84,7 @@ def perceptual_discriminator(
     Args:
         features: (height, width, channels).
         num_classes, width: ints.
-        dropout: float, of the perception branch: how much of features and hidden units is left out in training.
+        dropout: float, how many of the perception branch's hidden units are left out in training.
 
     Returns:
         A `keras.Model` from "features", float32 (batch, height, width, channels), to a list: float32 logits (batch, 1)
@@ -98,10 +99,10 @@ def perceptual_discriminator(
     x = flat
     for i, units in enumerate((width, max(width // 4, 1)), 1):
         x = LeakyReLU(0.2, name=f"adversarial{i}_relu")(_dense(units, f"adversarial{i}")(x))
-    logit = Activation("linear", dtype="float32", name="logit")(_dense(1, "to_logit")(x))
-    x = _dense(width, "perception")(Dropout(dropout, name="drop_features")(flat))
-    x = Dropout(dropout, name="drop_hidden")(ReLU(name="perception_relu")(x))
-    classes = Activation("linear", dtype="float32", name="classes")(_dense(num_classes, "to_classes")(x))
+    logit = Activation("linear", dtype="float32", name="logit")(_dense(1, "to_logit", normal())(x))
+    x = _dense(width, "perception")(flat)
+    x = Dropout(dropout, name="drop")(ReLU(name="perception_relu")(x))
+    classes = Activation("linear", dtype="float32", name="classes")(_dense(num_classes, "to_classes", normal())(x))
     return keras.Model(given, [logit, classes], name="discriminator")
 
 
@@ -125,7 +126,8 @@ def train_only(generator: keras.Model, phase: str) -> None:
 
 
 def _extractor(image_shape: tuple[int, ...], width: int) -> keras.Model:
-    x = images = keras.Input(image_shape, name="images")
+    images = keras.Input(image_shape, name="images")
+    x = GroupNormalization(1, center=False, scale=False, dtype="float32", name="standardise")(images)
     levels = []
     for i in range(HALVINGS):
         x = _pooled(_normal(x, 2**i * width, f"conv{i + 1}"), f"conv{i + 1}")
@@ -144,8 +146,8 @@ def _pooled(x, name: str):
     return MaxPooling2D(2, name=f"{name}_pool")(x)
 
 
-def _dense(units: int, name: str) -> Dense:
-    return Dense(units, kernel_initializer="he_normal", name=name)
+def _dense(units: int, name: str, initializer="he_normal") -> Dense:
+    return Dense(units, kernel_initializer=initializer, name=name)
 
 
 def _checked(image_shape: tuple[int, ...]) -> tuple[int, ...]:
