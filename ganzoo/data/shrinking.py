@@ -12,7 +12,7 @@ __all__ = ["checked_range", "shrunk"]
 def shrunk(images: np.ndarray, size: int) -> np.ndarray:
     """Images as they would be if the objects on them were small: reduced, and enlarged to the size they had.
 
-    Both by a Lanczos filter, the reducing one without aliasing (`resize_and_crop`); nothing of what was lost comes back.
+    Both by a Lanczos filter (`resize_and_crop`), without aliasing; nothing of what was lost comes back.
 
     Args:
         images: uint8 (n, height, width, channels).

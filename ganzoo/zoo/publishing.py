@@ -89,7 +89,8 @@ def publish(
 def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Card:
     """Measures a published preset and writes the numbers to its card.
 
-    A model of two domains without pairs has none: no protocol of the zoo is for it, scripts of their own measure it.
+    A model of two domains without pairs, or of features, has none: no protocol of the zoo is for it, scripts of their
+    own measure it.
 
     Args:
         preset: Its name.
@@ -116,7 +117,8 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
             raise ValueError(f"The preset was published from another training than that in {folder}: {origin}")
         best = record.get("best")
     watched = recipe.dataset.name in metrics.extractor_names()
-    if not watched and layout_of(presets.build(recipe).data) == "domains":
+    model = presets.build(recipe)
+    if not watched and (layout_of(model.data) == "domains" or not isinstance(model.data[model.target], Images)):
         return card
     protocol = "extended" if watched else "paired"
     numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": protocol, **options}))}
