@@ -368,8 +368,11 @@ def test_rates_are_compared_on_images_that_are_held_out(tmp_path, monkeypatch, c
     assert "perceptual GAN, rates times 2: full 0.2500" in capsys.readouterr().out
 
 
-def test_weights_of_the_phase_before_are_not_asked_for_in_another_order():
+@pytest.mark.backend_free
+def test_a_phase_is_trained_after_another_and_watched_where_it_has_an_adversary():
     model = tiny(phase="large")
+    assert ganzoo.callbacks.HealthMonitor.cannot_watch(model) == "its losses have no adversary"
+    assert ganzoo.callbacks.HealthMonitor.cannot_watch(tiny()) is None
     train_only(model.generator, "small")
     assert not model.generator.get_layer("extractor").trainable_variables and model.generator.trainable_variables
     train_only(model.generator, "large")

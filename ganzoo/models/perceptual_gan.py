@@ -80,7 +80,7 @@ class PerceptualGAN(GAN):
         self.average(self.discriminator, judge, "discriminator")
         train_only(self.generator, phase)
         self.phase, self.small = phase, checked_range(small or (side // 4, side // 2), side)
-        self.weight = adversarial_weight if phase == "small" else 0.0
+        self.adversarial_weight = adversarial_weight if phase == "small" else 0.0
         self.arguments = {"image_shape": shape, "num_classes": num_classes, "phase": phase, "small": self.small}
         self.arguments |= {"width": width, "num_blocks": num_blocks, "discriminator_width": discriminator_width}
         self.arguments["adversarial_weight"] = adversarial_weight
@@ -103,12 +103,12 @@ class PerceptualGAN(GAN):
     def discriminator_loss(self, real, fake, training):
         (real_logits, classes), (fake_logits, _) = self.discriminate(real, training), self.discriminate(fake, training)
         adversarial = losses.non_saturating_discriminator_loss(real_logits, fake_logits)
-        return self.weight * adversarial + losses.class_loss(classes, real["labels"])
+        return self.adversarial_weight * adversarial + losses.class_loss(classes, real["labels"])
 
     def generator_loss(self, real, fake, training):
         logits, classes = self.discriminate(fake, training)
         adversarial = losses.non_saturating_generator_loss(logits)
-        return self.weight * adversarial + losses.class_loss(classes, real["labels"])
+        return self.adversarial_weight * adversarial + losses.class_loss(classes, real["labels"])
 
     def evaluate_batch(self, real):
         _, classes = self.discriminator_ema(self.generator_ema(real["images"], training=False), training=False)
