@@ -48,6 +48,7 @@ _HOME = {
             "IDCGAN",
             "AgeCGAN",
             "SimGAN",
+            "PerceptualGAN",
         ),
         "ganzoo.models",
     ),

@@ -60,6 +60,9 @@ def test_the_table_of_presets_is_that_of_the_cards():
 def test_a_card_reports_the_last_weights_and_the_best_under_protocols(name):
     card = presets.read_card(name)
     numbers = {metric["name"]: metric for metric in card.metrics}
+    if name.startswith("perceptual_gan-"):  # features, not images: scripts/small_objects.py
+        assert not numbers
+        return
     assert len({metric["protocol"] for metric in card.metrics}) == 1
     if card.dataset not in metrics.extractor_names():
         assert {"psnr", "ssim", "l1"} <= set(numbers)

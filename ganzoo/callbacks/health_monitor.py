@@ -143,6 +143,8 @@ class HealthMonitor(keras.callbacks.Callback):
             return "it is no ganzoo.GAN"
         if "discriminator" not in model.players():
             return "its discriminator is not trained"
+        if getattr(model, "adversarial_weight", 1.0) == 0:
+            return "its losses have no adversary"
         names = [x.name for x in model.discriminator.inputs]
         if len(names) > 1 and (others := [name for name in names if name not in model.data]):
             return f"its discriminator takes more than the data, {' and '.join(others)}"

@@ -185,6 +185,8 @@ def generate(
         model = open_model(preset)
         given, said = support.inputs(model, preset, texts, number, reading)
         images = model.generate(number or support.default_number(model, given), seed=seed, **given)
+    if images.ndim == 4 and images.dtype != "uint8":
+        raise ValueError(f"What {preset} draws are no images: use generate() in Python. Received: {images.shape[1:]}")
     support.write(images, output, separate, columns, scale)
     written = " and ".join(str(path) for path in (output, separate) if path is not None)
     typer.echo(f"Wrote {written}: {len(images)} images, seed {seed}{said}")

@@ -26,7 +26,9 @@ from ganzoo.data.rendered import RENDERED
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-__all__ = ["load_named"]
+__all__ = ["ARCHIVES", "load_named"]
+
+ARCHIVES = {"gtsrb": "gtsrb_subset/gtsrb32_subset.npz"}  # sets that are read from an archive of another name alone
 
 
 def load_named(
@@ -39,10 +41,17 @@ def load_named(
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """What `ganzoo.data.load` does for a name; see there. `return_labels` may be None: where there are labels."""
     folders = user_folders(name, data_dir)
+    if name in ARCHIVES and split not in ("train", "test"):
+        raise ValueError(f"{name!r} has the splits 'train' and 'test'. Received: split={split!r}")
     if (archive := _find_archive(name, folders)) is not None:
         return resize_loaded(_read_archive(name, archive, split, return_labels), size, mode)
     if name in SETS or name in MOVING or name in RENDERED or name in COLOURED:
         raise ValueError(f"The data set has several parts: use ganzoo.data.load_parts. Received: source={name!r}")
+    if name in ARCHIVES:
+        raise FileNotFoundError(
+            f"The data set {name!r} is read from {ARCHIVES[name]}: name the folder that holds it with data_dir= or "
+            f"GANZOO_DATA. Received: source={name!r}, {received(folders)}"
+        )
     if not _has_tensorflow():
         pair = _read_idx(name, split, folders)
         return resize_loaded(pair[0] if return_labels is False else pair, size, mode)
@@ -73,8 +82,9 @@ def _find_archive(name: str, folders: list[Path]) -> Path | None:
     for folder in folders:
         if folder.suffix == ".npz":
             return folder
-        if (folder / f"{base_name(name)}.npz").is_file():
-            return folder / f"{base_name(name)}.npz"
+        for file in filter(None, (f"{base_name(name)}.npz", ARCHIVES.get(name))):
+            if (folder / file).is_file():
+                return folder / file
     inside = sorted(folders[0].glob("*.npz")) if len(folders) == 2 else []  # only in a folder of the set's own
     return inside[0] if len(inside) == 1 else None
 

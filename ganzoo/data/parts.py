@@ -30,9 +30,10 @@ def load_parts(
     """All that a data set gives, by name.
 
     Whatever `load` reads gives ``images`` (n, height, width, channels), and where it has classes, ``labels``, int64
-    (n,); an archive also its other arrays of as many rows, ``captions`` for example. Further names have parts of
-    their own. Some are read from their files below the folder that `data_dir` or
-    the environment variable ``GANZOO_DATA`` names, an archive where it lies or the same unpacked:
+    (n,); an archive also its other arrays of as many rows, ``captions`` for example. So does ``"gtsrb"``, traffic signs
+    of 43 classes, 32x32, from ``gtsrb_subset/gtsrb32_subset.npz`` below the folder of `data_dir`. Further names have
+    parts of their own. Some are read from their files below the folder that `data_dir` or the environment variable
+    ``GANZOO_DATA`` names, an archive where it lies or the same unpacked:
 
     - ``"facades"`` (``facades/facades.zip``): ``photo`` and ``label_map``, pairs of 256x256. Its test part has but 25
       pairs, so 75 of its 400 training pairs are held out too: those that come last when they are sorted by the SHA-256

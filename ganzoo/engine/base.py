@@ -59,6 +59,7 @@ class BaseGAN(Drawing, Evaluating, Saving, backend.StepMixin, keras.Model):
     shaped_by: dict[str, str] = {"images": "image_shape"}  # which constructor argument a part of the data decides
     tiny: dict = {"image_shape": (16, 16, 1), "latent_dim": 4, "width": 4}  # arguments of a small model, for tests
     tiny_sizes: tuple = ((16, 16), (28, 28), (32, 48), (20, 64))  # heights and widths that its networks allow
+    taken_by_losses: tuple[str, ...] = ()  # parts that the losses take, and no network
     penalised: tuple[str, ...] = ()  # players whose losses take the gradient of their networks by the images
     evaluation_metrics: tuple[str, ...] = ("real_accuracy", "fake_accuracy")
 

@@ -93,7 +93,11 @@ def _warn_of_unused(model) -> None:
     """Of the zoo's own losses is known that they take no part of the images' group beside what the networks take."""
     taken = {x.name for networks in model.players().values() for network in networks for x in network.inputs}
     group = model.data[model.target].group
-    unused = [name for name, part in model.data.items() if part.group == group and name not in {*taken, model.target}]
+    unused = [
+        name
+        for name, part in model.data.items()
+        if part.group == group and name not in {*taken, *model.taken_by_losses, model.target}
+    ]
     if unused and type(model).__module__.startswith("ganzoo.models"):
         warnings.warn(
             f"No network of this {type(model).__name__} takes `{unused[0]}`: give it a generator and a discriminator "

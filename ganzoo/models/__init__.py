@@ -13,6 +13,7 @@ from ganzoo.models.id_cgan import IDCGAN
 from ganzoo.models.infogan import InfoGAN
 from ganzoo.models.lapgan import LAPGAN
 from ganzoo.models.lsgan import LSGAN
+from ganzoo.models.perceptual_gan import PerceptualGAN
 from ganzoo.models.pix2pix import Pix2Pix
 from ganzoo.models.prediction import FramePrediction
 from ganzoo.models.projection import ProjectionGAN
@@ -52,6 +53,7 @@ __all__ = [
     "FramePrediction",
     "HingeGAN",
     "InfoGAN",
+    "PerceptualGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",

@@ -154,6 +154,7 @@ class Recipe(_Strict):
 
 class Golden(_Strict):
     """What a preset draws from a seed and inputs: `generate(count, seed=seed)` within one grey level on every backend.
+    (Of numbers that are no images, such as features, a grey level is 1/127.5.)
 
     `inputs` holds what the generator is told beside its latents: numbers or sentences, one for each image; of images
     `{"examples": seed}`, the examples that the model's part makes of a seed, which show nothing of any data set.
@@ -163,12 +164,13 @@ class Golden(_Strict):
     shape: list[pydantic.PositiveInt]
     images: str
     inputs: dict[str, Any] = {}
+    dtype: Literal["uint8", "float32"] = "uint8"
 
     @classmethod
     def of(cls, images: np.ndarray, seed: int, inputs: Mapping[str, Any] = {}) -> Golden:
-        """Packs uint8 `images` (count, height, width, channels), drawn from `seed` and `inputs`."""
-        packed = base64.b64encode(zlib.compress(images.tobytes(), 9)).decode()
-        return cls(seed=seed, shape=list(images.shape), images=packed, inputs=dict(inputs))
+        """Packs `images` (count, height, width, channels), uint8 or float32, drawn from `seed` and `inputs`."""
+        packed, dtype = base64.b64encode(zlib.compress(images.tobytes(), 9)).decode(), images.dtype.name
+        return cls(seed=seed, shape=list(images.shape), images=packed, inputs=dict(inputs), dtype=dtype)
 
     @classmethod
     def drawn_by(cls, model: GAN, count: int, seed: int) -> Golden:
@@ -181,10 +183,10 @@ class Golden(_Strict):
         return cls.of(empty.draw(model), seed, inputs)
 
     def array(self) -> np.ndarray:
-        """Returns the images, uint8 of shape (count, height, width, channels)."""
+        """Returns the images, (count, height, width, channels)."""
         import numpy as np
 
-        return np.frombuffer(zlib.decompress(base64.b64decode(self.images)), "uint8").reshape(self.shape)
+        return np.frombuffer(zlib.decompress(base64.b64decode(self.images)), self.dtype).reshape(self.shape)
 
     def draw(self, model: GAN) -> np.ndarray:
         """Returns what `model` draws from the same seed and inputs."""
@@ -198,7 +200,8 @@ class Golden(_Strict):
         """Returns by how many grey levels `model` differs from these images, at the worst pixel."""
         import numpy as np
 
-        return int(np.max(np.abs(self.draw(model).astype(int) - self.array().astype(int))))
+        worst = np.max(np.abs(self.draw(model).astype(float) - self.array().astype(float)))
+        return round(float(worst) * (1 if self.dtype == "uint8" else 127.5))
 
 
 class Card(_Strict):
