@@ -18,7 +18,8 @@ ORDER = (  # each part imports only from parts further up
     {"engine.quiet"},
     {"engine.backend", "engine.schedules", "engine.before", "engine.mixin", "engine.remedies"},
     {"engine.phases", "zoo.registry", "zoo.transfer"},
-    {"layers", "losses", "engine.optimizer", "data", "zoo.recipes"},
+    {"losses", "engine.optimizer", "data", "zoo.recipes"},
+    {"layers"},
     {"networks", "engine.parts", "zoo.download"},
     {
         "engine.naming",

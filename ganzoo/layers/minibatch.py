@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from ganzoo.data.preprocessing import check_positive
+
 __all__ = ["MinibatchDiscrimination", "MinibatchStdDev", "Pack"]
 
 
@@ -157,9 +159,3 @@ class Pack(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "number": self.number}
-
-
-def check_positive(**numbers: int) -> None:
-    for name, value in numbers.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")

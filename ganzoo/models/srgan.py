@@ -74,11 +74,13 @@ class SRGAN(GAN):
     ):
         shape = as_image_shape(image_shape)
         drawing = {"factor": factor, "width": width, "blocks": blocks, "up_width": up_width}
-        judging = {"width": discriminator_width, "num_layers": discriminator_layers, "normalization": "spectral"}
         small = Images((shape[0] // factor, shape[1] // factor, shape[2]), derived=True)
         super().__init__(
             generator or partial(srresnet_generator, shape[2], **drawing),
-            discriminator or partial(patchgan_discriminator, {"target": shape}, **judging),
+            discriminator
+            or partial(
+                patchgan_discriminator, {"target": shape}, discriminator_width, discriminator_layers, "spectral"
+            ),
             data={"source": small, "target": Images(shape, multiple=factor, cropped=True)},
             **kwargs,
         )
