@@ -73,18 +73,18 @@ class SRGAN(GAN):
         **kwargs,
     ):
         shape = as_image_shape(image_shape)
-        drawing = {"factor": factor, "width": width, "blocks": blocks, "up_width": up_width}
         small = Images((shape[0] // factor, shape[1] // factor, shape[2]), derived=True)
+        judge = partial(
+            patchgan_discriminator, {"target": shape}, discriminator_width, discriminator_layers, "spectral"
+        )
         super().__init__(
-            generator or partial(srresnet_generator, shape[2], **drawing),
-            discriminator
-            or partial(
-                patchgan_discriminator, {"target": shape}, discriminator_width, discriminator_layers, "spectral"
-            ),
+            generator or partial(srresnet_generator, shape[2], factor, width, blocks, up_width),
+            discriminator or judge,
             data={"source": small, "target": Images(shape, multiple=factor, cropped=True)},
             **kwargs,
         )
-        self.arguments = {"image_shape": shape, **drawing, "discriminator_width": discriminator_width}
+        self.arguments = {"image_shape": shape, "factor": factor, "width": width, "blocks": blocks}
+        self.arguments |= {"up_width": up_width, "discriminator_width": discriminator_width}
         self.arguments |= {"discriminator_layers": discriminator_layers, "pixel_weight": pixel_weight}
         self.arguments |= {"perceptual_weight": perceptual_weight, "adversarial_weight": adversarial_weight}
         self.arguments |= {"perceptual": perceptual, "perceptual_layers": tuple(perceptual_layers)}
