@@ -17,8 +17,8 @@ FRAMEWORKS = {"tensorflow", "jax", "torch"}
 ORDER = (  # each part imports only from parts further up
     {"engine.quiet"},
     {"engine.backend", "engine.schedules", "engine.before", "engine.mixin", "engine.remedies"},
-    {"zoo.registry", "zoo.transfer"},
-    {"layers", "losses", "engine.optimizer", "data", "zoo.recipes"},
+    {"zoo.registry", "zoo.transfer", "data"},
+    {"layers", "losses", "engine.optimizer", "zoo.recipes"},
     {"networks", "engine.parts", "zoo.download"},
     {
         "engine.naming",
