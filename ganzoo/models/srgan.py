@@ -64,7 +64,7 @@ class SRGAN(GAN):
         discriminator_width: int = 64,
         discriminator_layers: int = 3,
         pixel_weight: float | None = None,
-        perceptual_weight: float = 0.1,
+        perceptual_weight: float = 0.05,
         adversarial_weight: float = 1e-3,
         perceptual: str | keras.Model | None = "cifar10",
         perceptual_layers: tuple[str, ...] = ("relu2_2", "relu4_2"),
