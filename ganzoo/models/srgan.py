@@ -49,8 +49,7 @@ class SRGAN(GAN):
         size; crops are turned and mirrored; reductions are rounded to grey levels, as files are; G is averaged.
     """
 
-    shaped_by = {"target": "image_shape"}
-    augmentable = False  # images belong to their sources
+    shaped_by, augmentable = {"target": "image_shape"}, False  # images belong to their sources
     tiny = {"image_shape": (16, 16, 1), "width": 4, "blocks": 1, "discriminator_width": 4, "discriminator_layers": 2}
     tiny |= {"perceptual": None}  # whose weights are a file
 
@@ -117,8 +116,7 @@ class SRGAN(GAN):
         if self.features is not None:
             loss += self.perceptual_weight * losses.perceptual_loss(self.features, real["target"], fake["target"])  # 5
         if self.adversarial_weight:
-            adversarial = losses.non_saturating_generator_loss(self.discriminate(fake, training))  # eq. 6
-            loss += self.adversarial_weight * adversarial
+            loss += self.adversarial_weight * losses.non_saturating_generator_loss(self.discriminate(fake, training))
         return loss
 
     def evaluate_batch(self, real):
