@@ -337,11 +337,11 @@ def decoded(data):
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_png_in_strips(tmp_path, channels, dtype):
-    y, x = np.mgrid[:40, :23]
-    smooth = np.stack([y * 5 + x, x * y, 200 - y, y // 9], axis=-1)[..., :channels].astype(dtype)
+    y, x = np.mgrid[:140, :23]
+    smooth = np.stack([y * 5 + x, x * y, 2000 - y, y // 9], axis=-1)[..., :channels].astype(dtype)
     image = np.concatenate([smooth, noise(9, 23, channels, dtype=dtype), np.zeros((4, 23, channels), dtype)])
     with open(tmp_path / "a.png", "wb") as file:
-        write_png(file, (53, 23), [image[:1], image[1:30], image[30:30], image[30:]], {"ganzoo": "here"})
+        write_png(file, (153, 23), [image[:1], image[1:30], image[30:30], image[30:]], {"ganzoo": "here"})
     got, texts, kinds = decoded((tmp_path / "a.png").read_bytes())
     np.testing.assert_array_equal(got, image)
     assert texts == {"ganzoo": "here"} and len(kinds) > 1
@@ -761,6 +761,8 @@ def test_the_command_refuses_bad_input_in_one_line(saved, folder, tmp_path):
         ((saved, folder, tmp_path / "out", "--of", "x"), "--of source"),
         ((saved, folder, tmp_path / "out", "labels=3"), "knows no `labels`"),
         ((saved, folder, tmp_path / "out", "labels"), "NAME=VALUE"),
+        ((saved, folder, tmp_path / "out", "tile=32"), "--tile"),
+        ((saved, folder, tmp_path / "out", f"source={folder / 'a.png'}"), "as IN"),
         ((saved, folder, tmp_path / "out", "--tile", "30"), "multiples of 4"),
     ]
     for arguments, message in cases:

@@ -42,6 +42,8 @@ def translate(
 ) -> None:
     """Translate images of any size, by tiles. Interrupted, it goes on where it was when run again."""
     texts = support.split(inputs or [])
+    if options := sorted({"of", "tile", "overlap", "max_value", "overwrite"} & set(texts)):
+        raise ValueError(f"That is an option: --{options[0].replace('_', '-')}. Received: {options[0]}=...")
     if not source.exists():
         raise ValueError(f"There is no such file or folder. Received: {source}")
     support.load_keras()
@@ -50,7 +52,8 @@ def translate(
 
     with support.working("Loading the model"):
         model = open_model(preset)
-        given: dict[str, Any] = {name: support.value(model, name, text, {}) for name, text in texts.items()}
+        found, _ = support.inputs(model, preset, texts, 1, {})
+    given: dict[str, Any] = {name: found[name] for name in texts}
     try:
         done = translate_files(
             model, source, output, of=of, tile=tile, overlap=overlap, seed=seed,

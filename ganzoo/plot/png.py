@@ -12,6 +12,7 @@ import numpy as np
 __all__ = ["write_png"]
 
 KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # the format's number, by channels: grey, with transparency, colour, with transparency
+ROWS = 64  # that are packed at a time
 
 
 def write_png(
@@ -55,11 +56,10 @@ def write_png(
             before = np.zeros(width * strip.shape[-1] * strip.itemsize, "uint8")
         if (strip.dtype, strip.shape[-1]) != kind or strip.shape[1] != width:
             raise ValueError(f"Strips are alike, {width} pixels wide. Received: {strip.shape}, {strip.dtype}")
-        if not len(strip):
-            continue
-        raw = strip.astype(strip.dtype.newbyteorder(">")).view("uint8").reshape(len(strip), -1)
-        _chunk(file, b"IDAT", pack.compress(_filtered(raw, before, strip.shape[-1] * strip.itemsize)))
-        rows, before = rows + len(strip), raw[-1]
+        for some in np.split(strip, range(ROWS, len(strip), ROWS)) if len(strip) else ():
+            raw = some.astype(strip.dtype.newbyteorder(">")).view("uint8").reshape(len(some), -1)
+            _chunk(file, b"IDAT", pack.compress(_filtered(raw, before, strip.shape[-1] * strip.itemsize)))
+            rows, before = rows + len(some), raw[-1]
     if rows != height:
         raise ValueError(f"The strips are {height} rows together. Received: {rows}")
     _chunk(file, b"IDAT", pack.flush())

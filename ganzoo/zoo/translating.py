@@ -178,6 +178,8 @@ class Translator:
     def __init__(self, model, of, tile, overlap, seed, inputs: dict[str, Any]):
         self.model = model if isinstance(model, keras.Model) else open_model(model)
         self.name, self.generator = _source_of(self.model, of)
+        if self.name in inputs:
+            raise ValueError(f"`{self.name}` is what is translated: give it as the images, or as IN.")
         part: Any = self.model.data[self.name]
         shape = next(x.shape for x in self.generator.inputs if x.name == self.name or len(self.generator.inputs) == 1)
         self.fixed, self.channels = tuple(shape[1:3]), int(shape[3])
