@@ -92,6 +92,7 @@ def test_what_is_no_attribute_is_refused_with_the_fix():
     for wrong in ("seed", "images", "Wavy Hair"):
         with pytest.raises(ValueError, match=f"rename it. Received: '{wrong}'"):
             attribute_parts({wrong: ["no", "yes"]})
+    assert list(attribute_parts({"5_o_Clock_Shadow": ["no", "yes"]})) == ["5_o_Clock_Shadow"]  # as CelebA has it
 
 
 # --- Coloured images

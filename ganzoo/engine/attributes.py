@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -97,7 +98,7 @@ def attribute_parts(attributes: Mapping[str, Iterable[str]]) -> dict[str, Attrib
             f"['no', 'yes']}}. Received: attributes={attributes!r}"
         )
     for name in attributes:
-        if name in TAKEN or f"source_{name}" in attributes or not str(name).isidentifier():
+        if name in TAKEN or f"source_{name}" in attributes or not re.fullmatch(r"\w+", str(name)):
             raise ValueError(
                 f"An attribute's name is letters, digits and _, and none of {', '.join(TAKEN)}: rename it. "
                 f"Received: {name!r}"

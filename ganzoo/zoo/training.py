@@ -96,8 +96,8 @@ def train(
         output_dir: The folder to write; created if missing.
         data: Instead of the recipe's data: a data set's name; the path of an `.npz` file or of a folder: of images, of
             class folders or of faces with ages (`ganzoo.data.load_ages`) for models of labels, of pairs (two subfolders
-            with equal names, or side-by-side images) or of two domains for models of two images; or arrays as for
-            `fit`.
+            with equal names, or side-by-side images) or of two domains for models of two images, with a table for
+            models of attributes; or arrays as for `fit`.
         data_dir: A folder with the data set's original files, where it cannot be downloaded.
         image_shape: (height, width, channels) to resize a folder's images to. By default the recipe's for a folder,
             and the images' own where `data` is anything else.
