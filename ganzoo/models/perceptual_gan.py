@@ -119,7 +119,7 @@ class PerceptualGAN(GAN):
         """Class probabilities, float32 (n, num_classes), of images: uint8 of any size, or float in [-1, 1] of the
         model's. They are found from the features that `generate` gives."""
         if getattr(images, "dtype", None) == np.uint8 and np.ndim(images) == 4:
-            images = resize(images, self.data["images"].shape[:2])
+            images = resize(images, self.arguments["image_shape"][:2])
         features = self.predict({"images": images}, batch_size=batch_size, verbose=0)
         _, classes = self.discriminator_ema.predict(features, batch_size=batch_size, verbose=0)
         return ops.convert_to_numpy(ops.softmax(classes))
