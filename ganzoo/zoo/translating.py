@@ -40,6 +40,7 @@ MARK = "ganzoo"  # under which a picture says what it was drawn from
 def translate(
     model: GAN | str | Path,
     images: Any,
+    /,
     *,
     of: str | None = None,
     tile: int | None = None,
@@ -105,6 +106,7 @@ def translate_files(
     model: GAN | str | Path,
     source: str | os.PathLike,
     output: str | os.PathLike,
+    /,
     *,
     of: str | None = None,
     tile: int | None = None,
