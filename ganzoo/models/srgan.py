@@ -1,6 +1,7 @@
 """SRGAN: small images to large ones. Ledig et al. 2017, arXiv:1609.04802; without an adversary, its SRResNet."""
 
 from functools import partial
+from typing import Any
 
 import keras
 from keras import ops
@@ -51,8 +52,7 @@ class SRGAN(GAN):
 
     shaped_by = {"target": "image_shape"}
     augmentable = False  # images belong to their sources
-    tiny = {"image_shape": (16, 16, 1), "width": 4, "blocks": 1, "discriminator_width": 4, "discriminator_layers": 2}
-    tiny |= {"perceptual": None}  # whose weights are a file
+    tiny = {"image_shape": (16, 16, 1), "width": 4, "blocks": 1, "perceptual": None, "discriminator_layers": 2}
 
     def __init__(
         self,
@@ -73,8 +73,8 @@ class SRGAN(GAN):
         **kwargs,
     ):
         shape = as_image_shape(image_shape)
-        drawing = {"factor": factor, "width": width, "blocks": blocks, "up_width": up_width}
-        judging = {"width": discriminator_width, "num_layers": discriminator_layers, "normalization": "spectral"}
+        drawing: Any = {"factor": factor, "width": width, "blocks": blocks, "up_width": up_width}
+        judging: Any = {"width": discriminator_width, "num_layers": discriminator_layers, "normalization": "spectral"}
         small = Images((shape[0] // factor, shape[1] // factor, shape[2]), derived=True)
         super().__init__(
             generator or partial(srresnet_generator, shape[2], **drawing),
