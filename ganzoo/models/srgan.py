@@ -61,7 +61,7 @@ class SRGAN(GAN):
         width: int = 64,
         blocks: int = 16,
         up_width: int | None = None,
-        discriminator_width: int = 64,
+        discriminator_width: int | None = None,
         discriminator_layers: int = 3,
         pixel_weight: float | None = None,
         perceptual_weight: float = 0.05,
@@ -74,7 +74,11 @@ class SRGAN(GAN):
     ):
         shape = as_image_shape(image_shape)
         drawing: Any = {"factor": factor, "width": width, "blocks": blocks, "up_width": up_width}
-        judging: Any = {"width": discriminator_width, "num_layers": discriminator_layers, "normalization": "spectral"}
+        judging: Any = {
+            "width": discriminator_width or width,
+            "num_layers": discriminator_layers,
+            "normalization": "spectral",
+        }
         small = Images((shape[0] // factor, shape[1] // factor, shape[2]), derived=True)
         super().__init__(
             generator or partial(srresnet_generator, shape[2], **drawing),
