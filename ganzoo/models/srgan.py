@@ -74,15 +74,11 @@ class SRGAN(GAN):
     ):
         shape = as_image_shape(image_shape)
         drawing: Any = {"factor": factor, "width": width, "blocks": blocks, "up_width": up_width}
-        judging: Any = {
-            "width": discriminator_width or width,
-            "num_layers": discriminator_layers,
-            "normalization": "spectral",
-        }
+        judging: Any = {"width": discriminator_width or width, "num_layers": discriminator_layers}
         small = Images((shape[0] // factor, shape[1] // factor, shape[2]), derived=True)
         super().__init__(
             generator or partial(srresnet_generator, shape[2], **drawing),
-            discriminator or partial(patchgan_discriminator, {"target": shape}, **judging),
+            discriminator or partial(patchgan_discriminator, {"target": shape}, normalization="spectral", **judging),
             data={"source": small, "target": Images(shape, multiple=factor, cropped=True)},
             **kwargs,
         )
