@@ -1,6 +1,7 @@
 """SRGAN: small images to large ones. Ledig et al. 2017, arXiv:1609.04802; without an adversary, its SRResNet."""
 
 from functools import partial
+from typing import Any
 
 import keras
 from keras import ops
@@ -49,9 +50,9 @@ class SRGAN(GAN):
         size; crops are turned and mirrored; reductions are rounded to grey levels, as files are; G is averaged.
     """
 
-    shaped_by, augmentable = {"target": "image_shape"}, False  # images belong to their sources
-    tiny = {"image_shape": (16, 16, 1), "width": 4, "blocks": 1, "discriminator_width": 4, "discriminator_layers": 2}
-    tiny |= {"perceptual": None}  # whose weights are a file
+    shaped_by = {"target": "image_shape"}
+    augmentable = False  # images belong to their sources
+    tiny = {"image_shape": (16, 16, 1), "width": 4, "blocks": 1, "perceptual": None, "discriminator_layers": 2}
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class SRGAN(GAN):
         width: int = 64,
         blocks: int = 16,
         up_width: int | None = None,
-        discriminator_width: int = 64,
+        discriminator_width: int | None = None,
         discriminator_layers: int = 3,
         pixel_weight: float | None = None,
         perceptual_weight: float = 0.05,
@@ -72,18 +73,16 @@ class SRGAN(GAN):
         **kwargs,
     ):
         shape = as_image_shape(image_shape)
+        drawing: Any = {"factor": factor, "width": width, "blocks": blocks, "up_width": up_width}
+        judging: Any = {"width": discriminator_width or width, "num_layers": discriminator_layers}
         small = Images((shape[0] // factor, shape[1] // factor, shape[2]), derived=True)
-        judge = partial(
-            patchgan_discriminator, {"target": shape}, discriminator_width, discriminator_layers, "spectral"
-        )
         super().__init__(
-            generator or partial(srresnet_generator, shape[2], factor, width, blocks, up_width),
-            discriminator or judge,
+            generator or partial(srresnet_generator, shape[2], **drawing),
+            discriminator or partial(patchgan_discriminator, {"target": shape}, normalization="spectral", **judging),
             data={"source": small, "target": Images(shape, multiple=factor, cropped=True)},
             **kwargs,
         )
-        self.arguments = {"image_shape": shape, "factor": factor, "width": width, "blocks": blocks}
-        self.arguments |= {"up_width": up_width, "discriminator_width": discriminator_width}
+        self.arguments = {"image_shape": shape, **drawing, "discriminator_width": discriminator_width}
         self.arguments |= {"discriminator_layers": discriminator_layers, "pixel_weight": pixel_weight}
         self.arguments |= {"perceptual_weight": perceptual_weight, "adversarial_weight": adversarial_weight}
         self.arguments |= {"perceptual": perceptual, "perceptual_layers": tuple(perceptual_layers)}
