@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import itertools
 import os
@@ -36,11 +38,15 @@ def data_dir():
 
 
 @pytest.fixture(autouse=True)
-def no_endless_programs():
-    """Lets go of what JAX compiled, now and then: a process has 65 530 mappings, and a program takes several."""
+def no_endless_memory():
+    """Gives back, now and then, what earlier tests took: gigabytes by the end, and of the 65 530 mappings of a process
+    several for each program that JAX compiled."""
     yield
-    if keras.backend.backend() == "jax" and next(TESTS) % 25 == 0:
-        import jax
+    if next(TESTS) % 25 == 0:
+        if keras.backend.backend() == "jax":
+            import jax
 
-        jax.clear_caches()
+            jax.clear_caches()
         gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # glibc keeps what is freed for later
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
