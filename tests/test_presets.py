@@ -175,7 +175,7 @@ def test_a_name_is_never_a_path_out_of_the_zoo(zoo, name):
 def test_shipped_presets_are_sound(name):
     info = presets.info(name)
     model = {"srresnet-photos": "srresnet"}.get(name, info.recipe.model)  # its paper's name for SRGAN's first phase
-    base = f"{model}-{info.recipe.dataset.name}"
+    base = f"{model}-{info.recipe.dataset.name.removeprefix(f'{model}_')}"
     assert name == base or name.startswith(f"{base}_")  # where one data set has several tasks
     assert info.recipe.dataset.licence
     assert "arXiv:" in info.recipe.paper or "de-occlusion" in info.recipe.paper  # which has a title and no preprint

@@ -250,8 +250,8 @@ def _limit(model: GAN) -> int:
         return MAX_BYTES[2]
     if hasattr(model, "classify"):  # a classifier of perceptrons
         return MAX_BYTES[2]
-    has_codes = hasattr(model, "codes_of")  # and two fully connected layers for them
-    return MAX_BYTES[0 if channels == 1 and not has_codes else 1]
+    has_more = hasattr(model, "codes_of") or hasattr(model, "encode")  # layers for codes, or an encoder
+    return MAX_BYTES[0 if channels == 1 and not has_more else 1]
 
 
 def _check_size(path: Path, final: Path, model: GAN) -> None:

@@ -170,7 +170,7 @@ class Golden(_Strict):
     def of(cls, images: np.ndarray, seed: int, inputs: Mapping[str, Any] = {}) -> Golden:
         """Packs `images` (count, height, width, channels), uint8 or float32, drawn from `seed` and `inputs`."""
         packed = base64.b64encode(zlib.compress(images.tobytes(), 9)).decode()
-        dtype: Literal["uint8", "float32"] = "uint8" if images.dtype == np.uint8 else "float32"
+        dtype: Literal["uint8", "float32"] = "uint8" if images.dtype == "uint8" else "float32"
         return cls(seed=seed, shape=list(images.shape), images=packed, inputs=dict(inputs), dtype=dtype)
 
     @classmethod
