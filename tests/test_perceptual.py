@@ -135,7 +135,9 @@ def test_errors_name_what_there_is():
         feature_network(())
     with pytest.raises(ValueError, match=r"widths\[1\]"):
         feature_network((4, 0))
-    with pytest.raises(ValueError, match=r"train_perceptual.py makes one.*Received: 'vgg19'"):
+    with pytest.raises(
+        ValueError, match=r"train_perceptual.py makes one; SRGAN\(perceptual=None\) and IDCGAN.*Received: 'vgg19'"
+    ):
         perceptual.network("vgg19")
 
 
@@ -178,7 +180,10 @@ def test_frozen_weights_come_back_and_others_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"not those on its card .*restore small\.safetensors.*Received: sha256="):
         perceptual.network("small", tmp_path)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match="train_perceptual"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"train_perceptual.*SRGAN\(perceptual=None\) and IDCGAN\(perceptual_weight=0\) do without",
+    ):
         perceptual.network("small", tmp_path)
 
 

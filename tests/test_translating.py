@@ -573,6 +573,29 @@ def test_16_bits_of_tiff(tmp_path, options):
     np.testing.assert_array_equal(pixels(tmp_path / "grey.png"), grey)
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_16_bits_of_tiff_that_would_be_read_wrong_are_failures(tmp_path, compression):
+    """In planes, CMYK, with alpha multiplied in, or counting down from white."""
+    tifffile = pytest.importorskip("tifffile")
+    (tmp_path / "in").mkdir()
+    three, four = noise(3, 20, 16, dtype="uint16"), noise(20, 16, 4, dtype="uint16")
+    kinds = {
+        "planes": (three, {"photometric": "rgb", "planarconfig": "separate"}, "in planes"),
+        "cmyk": (four, {"photometric": "separated"}, "it is CMYK of 16 bits"),
+        "alpha": (four, {"photometric": "rgb", "extrasamples": ["assocalpha"]}, "alpha not multiplied in"),
+        "white": (four[..., 0], {"photometric": "miniswhite"}, "min-is-white"),
+    }
+    for name, (image, options, _) in kinds.items():
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", image, compression=compression, **options)
+    tifffile.imwrite(tmp_path / "in" / "cmyk8.tif", noise(20, 16, 4), photometric="separated")
+    done = ganzoo.translate_files(identity(), tmp_path / "in", tmp_path / "out")
+    assert written(tmp_path / "out") == ["cmyk8.png"] and len(done.failed) == len(kinds)
+    for name, (_, _, message) in kinds.items():
+        assert message in done.failed[tmp_path / "in" / f"{name}.tif"]
+    with pytest.raises(ValueError, match="min-is-white"):  # nor does a training learn from a negative
+        ganzoo.data.load_folder(tmp_path / "in", 16, "L")
+
+
 @pytest.mark.backend_free
 def test_colours_of_16_bits_are_read_in_a_networks_channels(tmp_path):
     image = noise(9, 9, 3, dtype="uint16")

@@ -226,6 +226,8 @@ def opened(file: ImageFile) -> Iterator[Image.Image]:
         with _one_at_a_time if pixels > LARGE else contextlib.nullcontext():
             if number := getattr(file, "number", 0):
                 image.seek(number)
+            if image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(262) == 0:  # Pillow reads a negative
+                raise ValueError("its grey of 16 bits counts down from white (min-is-white): save it with black as 0")
             yield image
 
 
