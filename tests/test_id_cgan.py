@@ -220,7 +220,7 @@ def test_it_learns_to_take_streaks_away_and_draws_images_of_any_size():
 
 @pytest.mark.backend_free
 def test_the_recipe_builds_a_model_within_its_bytes(monkeypatch):
-    monkeypatch.setattr("ganzoo.zoo.perceptual.features", lambda name, layers: None)
+    monkeypatch.setattr("ganzoo.zoo.perceptual.features", lambda name, layers, channels: None)
     recipe = presets.read_recipe("id_cgan-rain100l")
     model = training.compiled(recipe, 80, "id_cgan-rain100l")
     weights = sum(np.prod(v.shape) for each in (model.generator, model.discriminator) for v in each.weights)
