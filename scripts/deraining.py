@@ -36,6 +36,7 @@ from controls import model_of, recipe_of, train_without_adversary
 
 import ganzoo
 from ganzoo import metrics
+from ganzoo.zoo import perceptual
 
 PRESET = "id_cgan-rain100l"
 CONTROLS = {"l2": "L2 alone", "features": "L2 and features"}  # rows, by what `--train-control` takes
@@ -115,13 +116,14 @@ def steepness(clean: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
 
 def measures(clean: np.ndarray, drawn: np.ndarray) -> dict[str, np.ndarray]:
-    """Each measure of each image, float64 (n,)."""
+    """Each measure of each image, float64 (n,). A perceptual network that is not there leaves its column out."""
     found = {
         f"{measure.__name__}_{space}": measure(true, own)
         for space, true, own in (("rgb", clean, drawn), ("y", luminance(clean), luminance(drawn)))
         for measure in (metrics.psnr, metrics.ssim)
     }
-    found["perceptual_distance"] = metrics.perceptual_distance(clean, drawn)
+    if "cifar10" in perceptual.names():
+        found["perceptual_distance"] = metrics.perceptual_distance(clean, drawn)
     return found | {"steepness": steepness(clean, drawn)}
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,7 +120,9 @@ def train(row: str, seed: int, folder: Path, images, labels, epochs: int | None 
     training.compile_for(model, checked, steps * checked.epochs)
     model.fit(images, labels, batch_size=checked.batch_size, epochs=checked.epochs, verbose=0)
     folder.mkdir(parents=True, exist_ok=True)
-    model.save(path)
+    beside = path.with_name(f".{path.name}")  # what is cut off while it is written is not taken for a training
+    model.save(beside)
+    os.replace(beside, path)
     print(f"Trained {row}, seed {seed}: {path}", flush=True)
     return model
 

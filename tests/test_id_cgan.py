@@ -220,7 +220,7 @@ def test_it_learns_to_take_streaks_away_and_draws_images_of_any_size():
 
 @pytest.mark.backend_free
 def test_the_recipe_builds_a_model_within_its_bytes(monkeypatch):
-    monkeypatch.setattr("ganzoo.zoo.perceptual.features", lambda name, layers: None)
+    monkeypatch.setattr("ganzoo.zoo.perceptual.features", lambda name, layers, channels: None)
     recipe = presets.read_recipe("id_cgan-rain100l")
     model = training.compiled(recipe, 80, "id_cgan-rain100l")
     weights = sum(np.prod(v.shape) for each in (model.generator, model.discriminator) for v in each.weights)
@@ -282,7 +282,7 @@ def test_the_table_and_the_controls_of_fewer_terms(tmp_path, monkeypatch, capsys
     clean = smooth(6, 32)
     parts = {"rainy": rained(clean), "clean": clean}
     monkeypatch.setattr(ganzoo.data, "load_parts", lambda name, split="train", data_dir=None: parts)
-    monkeypatch.setattr(ganzoo.metrics, "perceptual_distance", lambda real, drawn: np.zeros(len(real)))
+    monkeypatch.setattr(deraining.perceptual, "names", lambda: [])
     recipe = presets.read_recipe(deraining.PRESET).model_dump(mode="json", by_alias=True, exclude_none=True)
     recipe["arguments"] |= {**IDCGAN.tiny, "image_shape": [32, 32, 3]}
     recipe["training"] |= {"epochs": 1, "precision": "float32"}
@@ -304,5 +304,6 @@ def test_the_table_and_the_controls_of_fewer_terms(tmp_path, monkeypatch, capsys
     assert rows["preset"]["gain_psnr_rgb"]["value"] == pytest.approx(gain)
     assert list(table["differences"]) == ["preset over L2 alone", "preset over L2 and features",
                                           "L2 and features over L2 alone"]  # fmt: skip
+    assert "perceptual_distance" not in rows["preset"], "the network is not there: its column is left out"
     told = capsys.readouterr().out
     assert "| preset |" in told and "to reach: at least 3.5" in told

@@ -336,7 +336,15 @@ def test_the_table_from_its_trainings(tmp_path, monkeypatch, capsys):
         SystemExit, match=r"large.keras is missing: make it with python scripts/small_objects.py --train"
     ):
         run()
-    run("--train")
+
+    def cut_off(model, path):
+        Path(path).write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as meanwhile, pytest.raises(KeyboardInterrupt):
+        meanwhile.setattr(ganzoo.PerceptualGAN, "save", cut_off)
+        run("--train")
+    run("--train")  # what was half written is not taken for a training
     assert len(list((tmp_path / "small_objects" / "0").glob("*.keras"))) == 6
     run("--train")  # all is there
     assert capsys.readouterr().out.count("Trained") == 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import types
 from pathlib import Path
 
 import keras
@@ -371,6 +372,16 @@ def test_sizes_that_do_not_divide_are_refused():
         tiny(perceptual=feature_network((3, 4)))
 
 
+def test_what_features_cannot_be_of_is_refused_when_the_model_is_made():
+    network = feature_network((3, 4))
+    with pytest.raises(ValueError, match=r"SRGAN\(perceptual=None\).*Received: channels=4"):
+        tiny(image_shape=(16, 16, 4), perceptual=network, perceptual_layers=("relu2_2",))
+    with pytest.raises(ValueError, match=r"IDCGAN\(perceptual_weight=0\).*Received: channels=2"):
+        ganzoo.IDCGAN((24, 24, 2), crop=20, features=network)
+    tiny(image_shape=(16, 16, 4))
+    tiny(image_shape=(16, 16, 1), perceptual=network, perceptual_layers=("relu2_2",))
+
+
 # --- Interpolation
 
 
@@ -426,7 +437,8 @@ def test_the_table_in_small(tmp_path, capsys, monkeypatch):
     written = ["--json", str(tmp_path / "table.json"), "--pictures", str(tmp_path / "pictures")]
     super_resolution.main(chosen + written)
     told = capsys.readouterr()
-    table = json.loads((tmp_path / "table.json").read_text())["photos"]
+    whole = json.loads((tmp_path / "table.json").read_text())
+    table, differences = whole["rows"]["photos"], whole["differences"]["photos"]
     assert list(table) == ["nearest", "bicubic", "SRResNet", "SRGAN", "between, a = 0.5"]
     assert (
         "| photos | bicubic |" in told.out and "--train-control" in told.err
@@ -440,6 +452,29 @@ def test_the_table_in_small(tmp_path, capsys, monkeypatch):
     ]
     assert table["bicubic"]["psnr"]["value"] == pytest.approx(np.mean(by_hand))
     assert (tmp_path / "pictures" / "photos_0_SRGAN.png").is_file()
+    assert list(differences) == ["SRResNet over bicubic", "SRGAN over bicubic", "SRGAN over SRResNet"]
+    gains = np.array(by_hand) - [
+        metrics.luminance_psnr(x, super_resolution.nearest(super_resolution.reduced(x)))[0]
+        for x in (photo, super_resolution._read(folder / "1.png"))
+    ]
+    monkeypatch.setattr(super_resolution, "PAIRS", [("bicubic", "nearest")])
+    super_resolution.main([*chosen, *written])
+    paired = json.loads((tmp_path / "table.json").read_text())["differences"]["photos"]["bicubic over nearest"]
+    assert paired["psnr"]["value"] == pytest.approx(gains.mean())
+    assert paired["psnr"]["interval"] == pytest.approx([gains.min(), gains.max()]), "of pairs, over photographs"
+
+
+def test_the_card_comes_before_what_a_training_left(tmp_path, monkeypatch):
+    (tmp_path / "srgan-photos").mkdir()
+    tiny().save(tmp_path / "srgan-photos" / "model.keras")
+    card, real = tiny(width=6), ganzoo.info
+    told = types.SimpleNamespace(pretrained=True)
+    monkeypatch.setattr(ganzoo, "info", lambda name: told)
+    monkeypatch.setattr(ganzoo, "load", lambda name: card)
+    assert super_resolution.preset_of("srgan-photos", tmp_path, None) is card
+    chosen = super_resolution.preset_of("srgan-photos", tmp_path, tmp_path / "srgan-photos")
+    assert chosen is not card and chosen.arguments["width"] == tiny().arguments["width"]
+    monkeypatch.setattr(ganzoo, "info", real)
 
 
 def test_the_other_network_is_the_extractor_for_any_size():
@@ -451,8 +486,12 @@ def test_the_other_network_is_the_extractor_for_any_size():
 
 
 def test_the_control_is_trained_by_the_recipe_without_its_adversary(tmp_path, monkeypatch):
-    """A recipe in small is written, from which ganzoo.train would train."""
-    seen = {}
+    """A recipe in small is written, from which ganzoo.train would train, once there is a beginning for both."""
+    seen, recipe = {}, ganzoo.info("srgan-photos").recipe
+    monkeypatch.setattr(ganzoo, "info", lambda name: types.SimpleNamespace(pretrained=False, recipe=recipe))
+    with pytest.raises(SystemExit, match=r"srresnet-photos has no card yet.*train.py srresnet-photos.*publish.py"):
+        super_resolution.main(["--train-control", "--runs", str(tmp_path)])
+    monkeypatch.setattr(ganzoo, "info", lambda name: types.SimpleNamespace(pretrained=True, recipe=recipe))
     monkeypatch.setattr(
         super_resolution.controls.ganzoo, "train", lambda path, folder, **o: seen.update(path=path, **o)
     )

@@ -91,6 +91,19 @@ def test_tiles_cover_a_side_and_count_one_together(length):
 
 
 @pytest.mark.backend_free
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 31, 32, *range(59, 67), 96, 255, 256, 257, 300])
+def test_a_side_shorter_than_a_tile_is_one_tile(length):
+    """Also where that tile is just as long as tiles overlap, or shorter."""
+    for size, overlap, multiple in [(256, 64, 1), (256, 64, 4), (128, 32, 1), (64, 32, 8), (256, 0, 4)]:
+        side = Side(length, size, overlap, multiple, least=16)
+        if length <= size:
+            assert side.begins == [0] and side.size == side.padded == -(-max(length, 16) // multiple) * multiple
+            np.testing.assert_array_equal(side.weights(overlap, 2), np.ones((1, side.size * 2)))
+        else:
+            assert side.size == size and side.padded >= length and len(side.begins) > 1
+
+
+@pytest.mark.backend_free
 def test_a_tile_counts_nothing_in_the_outer_quarter_of_an_overlap_and_rises_as_sine_squared():
     weights = blend(64, 32)
     np.testing.assert_array_equal(weights[:8], 0)
@@ -200,6 +213,29 @@ def test_a_fully_connected_model_translates_too():
     np.testing.assert_array_equal(drawn[:6, :4], first[:6, :4])
 
 
+@pytest.mark.parametrize("size", [(64, 64), (63, 300), (256, 64), (61, 62), (32, 32)], ids=str)
+def test_images_as_large_as_an_overlap(size):
+    image = noise(*size, 3)
+    np.testing.assert_array_equal(ganzoo.translate(identity(), image), image)  # tiles of 256 that share 64
+    model = ganzoo.IDCGAN(**ganzoo.IDCGAN.tiny)
+    assert ganzoo.translate(model, noise(*size, model.data["source"].shape[-1])).shape[:2] == size
+    if size == (32, 32):
+        four = identity(factor=4)  # of 128 that share 32
+        np.testing.assert_array_equal(ganzoo.translate(four, image), image.repeat(4, 0).repeat(4, 1))
+
+
+def test_layers_that_draw_draw_the_same_for_all_tiles():
+    source = keras.Input((16, 16, 1), name="source")
+    x = ganzoo.layers.SwitchedDropout(0.5, name="dropout")(source)
+    model = Sketch(keras.Model(source, x, name="generator"), 1, (16, 16))
+    image = np.full((16, 64, 1), 0.5, "float32")
+    drawn = ganzoo.translate(model, image, overlap=0, seed=3)
+    first = model.generate(source=image[:, :16], seed=3, dtype="float32")[0]
+    assert 0 < (first == 0).mean() < 1, "a test that could not fail"
+    for left in (0, 16, 32, 48):
+        np.testing.assert_array_equal(drawn[:, left : left + 16], first)
+
+
 def test_arrays_come_back_as_they_were_given():
     model, image = identity(), noise(20, 30, 3)
     deep = noise(20, 30, 3, dtype="uint16")
@@ -274,6 +310,8 @@ def test_models_that_do_not_draw_images_of_images_are_refused():
     names = r"Presets that do: pix2pix-emoji_edges, .*pix2pix-facades, pix2pix-facades_labels"
     with pytest.raises(ValueError, match=f"DCGAN does not draw images of images. {names}"):
         ganzoo.translate(ganzoo.DCGAN(**ganzoo.DCGAN.tiny), noise(16, 16, 1))
+    with pytest.raises(ValueError, match="PerceptualGAN does not draw images of images"):  # it draws features
+        ganzoo.translate(ganzoo.PerceptualGAN(**ganzoo.PerceptualGAN.tiny), noise(16, 16, 1))
     with pytest.raises(ValueError, match="FramePrediction does not draw") as told:
         ganzoo.translate(ganzoo.FramePrediction(**ganzoo.FramePrediction.tiny), noise(16, 16, 2))
     assert "prediction" not in str(told.value) and "gan-mnist" not in str(told.value)
@@ -535,6 +573,29 @@ def test_16_bits_of_tiff(tmp_path, options):
     np.testing.assert_array_equal(pixels(tmp_path / "grey.png"), grey)
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_16_bits_of_tiff_that_would_be_read_wrong_are_failures(tmp_path, compression):
+    """In planes, CMYK, with alpha multiplied in, or counting down from white."""
+    tifffile = pytest.importorskip("tifffile")
+    (tmp_path / "in").mkdir()
+    three, four = noise(3, 20, 16, dtype="uint16"), noise(20, 16, 4, dtype="uint16")
+    kinds = {
+        "planes": (three, {"photometric": "rgb", "planarconfig": "separate"}, "in planes"),
+        "cmyk": (four, {"photometric": "separated"}, "it is CMYK of 16 bits"),
+        "alpha": (four, {"photometric": "rgb", "extrasamples": ["assocalpha"]}, "alpha not multiplied in"),
+        "white": (four[..., 0], {"photometric": "miniswhite"}, "min-is-white"),
+    }
+    for name, (image, options, _) in kinds.items():
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", image, compression=compression, **options)
+    tifffile.imwrite(tmp_path / "in" / "cmyk8.tif", noise(20, 16, 4), photometric="separated")
+    done = ganzoo.translate_files(identity(), tmp_path / "in", tmp_path / "out")
+    assert written(tmp_path / "out") == ["cmyk8.png"] and len(done.failed) == len(kinds)
+    for name, (_, _, message) in kinds.items():
+        assert message in done.failed[tmp_path / "in" / f"{name}.tif"]
+    with pytest.raises(ValueError, match="min-is-white"):  # nor does a training learn from a negative
+        ganzoo.data.load_folder(tmp_path / "in", 16, "L")
+
+
 @pytest.mark.backend_free
 def test_colours_of_16_bits_are_read_in_a_networks_channels(tmp_path):
     image = noise(9, 9, 3, dtype="uint16")
@@ -653,6 +714,66 @@ def test_files_of_others_are_not_replaced_unasked(folder, tmp_path):
     assert written(out) == NAMES
 
 
+@pytest.mark.parametrize("way", ["file", "folder"])
+def test_what_is_drawn_of_another_source_is_not_replaced_unasked(folder, tmp_path, way):
+    other, out = tmp_path / "other", tmp_path / "out"
+    save(other / "a.png", noise(20, 24, 3))
+    first, second = (folder, other) if way == "folder" else (folder / "a.png", other / "a.png")
+    out.mkdir()
+    ganzoo.translate_files(identity(), first, out)
+    before = (out / "a.png").read_bytes()
+    with pytest.raises(ValueError, match=r"1 files are there already.*of other sources: .*a\.png"):
+        ganzoo.translate_files(identity(), second, out)
+    assert (out / "a.png").read_bytes() == before
+    save(other / "a.png", np.asarray(Image.open(folder / "a.png")))  # the same picture, copied or moved
+    assert ganzoo.translate_files(identity(), second, out).skipped == [out / "a.png"]
+    save(other / "a.png", noise(20, 24, 3))
+    assert ganzoo.translate_files(identity(), second, out, overwrite=True).written == [out / "a.png"]
+    save(other / "a.png", changed := noise(20, 24, 3))
+    assert ganzoo.translate_files(identity(), second, out).written == [out / "a.png"], "changed at its place"
+    np.testing.assert_array_equal(pixels(out / "a.png"), changed)
+
+
+def test_no_output_lands_among_the_sources(folder, tmp_path, monkeypatch):
+    save(tmp_path / "in" / "in" / "a.png", noise(9, 9, 3))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    monkeypatch.chdir(tmp_path)
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "deep").symlink_to(folder / "deep")
+    outside = save(tmp_path / "elsewhere" / "f.png", noise(9, 9, 3))
+    (folder / "linked").symlink_to(outside.parent)
+    for output in (".", links, outside.parent):
+        for overwrite in (False, True):
+            with pytest.raises(ValueError, match=r"among the images that are read: choose .* beside them"):
+                ganzoo.translate_files("no-preset", "in", output, overwrite=overwrite)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_an_output_of_very_many_pixels_is_known_again(folder, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    ganzoo.translate_files(identity(), folder, out)
+    for most in (100, 300):  # of 480 pixels: Pillow raises beyond twice as many, and warns
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert len(ganzoo.translate_files(identity(), folder, out).skipped) == 4
+
+
+def test_a_file_that_cannot_be_drawn_loses_no_other(folder, tmp_path, monkeypatch):
+    original = translating.Translator.strips
+
+    def strips(self, image):
+        if image.shape[0] == 21:
+            raise ValueError("too little memory")
+        return original(self, image)
+
+    save(folder / "aa.png", noise(21, 24, 3))
+    monkeypatch.setattr(translating.Translator, "strips", strips)
+    done = ganzoo.translate_files(identity(), folder, tmp_path / "out")
+    assert done.failed == {folder / "aa.png": "too little memory"} and written(tmp_path / "out") == NAMES
+
+
 def test_unreadable_files_are_told_at_the_end_and_lose_no_other(folder, tmp_path):
     (folder / "aa.png").write_bytes((folder / "a.png").read_bytes()[:300])
     (folder / "b.webp").write_text("no picture")
@@ -749,7 +870,7 @@ def test_the_command_tells_what_it_could_not_read(saved, folder, tmp_path):
     (folder / "bad.png").write_bytes(b"none")
     result = run("translate", saved, folder, tmp_path / "out")
     assert result.exit_code == 1 and "Wrote 4 images" in result.stdout
-    assert result.stderr.count("ganzoo: ") == 1 and "bad.png cannot be read" in result.stderr
+    assert result.stderr.count("ganzoo: ") == 1 and "bad.png cannot be translated" in result.stderr
 
 
 def test_the_command_refuses_bad_input_in_one_line(saved, folder, tmp_path):
@@ -770,6 +891,18 @@ def test_the_command_refuses_bad_input_in_one_line(saved, folder, tmp_path):
         assert result.exit_code == 2 and result.stdout == "", result.output
         assert result.stderr.count("\n") == 1 and message in result.stderr, result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_reads_16_bits_as_the_training_did(saved, tmp_path, monkeypatch):
+    from ganzoo.cli import support
+
+    save(tmp_path / "in.png", RNG.integers(0, 4096, (16, 16, 3), "uint16"))
+    monkeypatch.setattr(support, "learned_reading", lambda source: {"max_value": 4095.0})
+    for name, options in (("default", ()), ("said", ("--max-value", "4095")), ("other", ("--max-value", "65535"))):
+        result = run("translate", saved, tmp_path / "in.png", tmp_path / f"{name}.png", *options)
+        assert result.exit_code == 0, result.output
+    default, said, other = (pixels(tmp_path / f"{name}.png") for name in ("default", "said", "other"))
+    assert (default == said).all() and (default != other).any()
 
 
 def test_ctrl_c_says_how_to_go_on(saved, folder, tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ def inputs(
     for name, text in texts.items():
         if isinstance(model.data.get(name), Labels):  # a class by its name, where the training knows it
             texts = {**texts, name: ",".join(numbers.get(each, each) for each in text.split(","))}
-    options = {**_reading(source), **reading}
+    options = {**learned_reading(source), **reading}
     given = {name: value(model, name, text, options) for name, text in texts.items()}
     missing = [name for name in model.conditions() if name not in given] if len(model.generators()) == 1 else []
     said = ""
@@ -104,7 +104,7 @@ def inputs(
     return given, said
 
 
-def _reading(source: str) -> dict[str, Any]:
+def learned_reading(source: str) -> dict[str, Any]:
     """How files were read in training, as a user's are unless the command says how."""
     from ganzoo.zoo.opening import data_of
     from ganzoo.zoo.records import RECORD

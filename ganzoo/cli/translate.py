@@ -13,7 +13,7 @@ from ganzoo.engine import quiet
 
 EPILOG = (
     "Examples: [bold]ganzoo translate pix2pix-facades map.png facade.png[/bold]; [bold]ganzoo translate "
-    "cyclegan-summer2winter winter/ summer/ --of target[/bold]. Exit code 1 if files could not be read."
+    "cyclegan-summer2winter winter/ summer/ --of target[/bold]. Exit code 1 if files could not be translated."
 )
 
 
@@ -53,6 +53,8 @@ def translate(
     with support.working("Loading the model"):
         model = open_model(preset)
         found, _ = support.inputs(model, preset, texts, 1, {})
+    if max_value is None:
+        max_value = support.learned_reading(preset).get("max_value")
     given: dict[str, Any] = {name: found[name] for name in texts}
     try:
         done = translate_files(
@@ -65,6 +67,6 @@ def translate(
     written = str(done.written[0]) if len(done.written) == 1 else f"{len(done.written)} images to {output}"
     typer.echo(f"Wrote {written}" + (f"; {len(done.skipped)} were there already" if done.skipped else ""))
     for file, error in done.failed.items():
-        typer.echo(f"ganzoo: {quiet.printable(f'{file} cannot be read: {error}')}", err=True)
+        typer.echo(f"ganzoo: {quiet.printable(f'{file} cannot be translated: {error}')}", err=True)
     if done.failed:
         raise typer.Exit(1)

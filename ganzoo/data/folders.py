@@ -33,6 +33,7 @@ __all__ = [
     "check_limit",
     "existing_folder",
     "find_images",
+    "header",
     "load_folder",
     "named_together",
     "no_images",
@@ -215,7 +216,7 @@ def pages_in(image: Image.Image) -> int:
 @contextlib.contextmanager
 def opened(file: ImageFile) -> Iterator[Image.Image]:
     """A Pillow image, at its page. One of very many pixels is refused; of large ones, one is open at a time."""
-    with file.open("rb") as stream, _header(stream) as image:
+    with file.open("rb") as stream, header(stream) as image:
         pixels, most = image.width * image.height, _most_pixels()
         if pixels > most:
             raise ValueError(
@@ -225,10 +226,13 @@ def opened(file: ImageFile) -> Iterator[Image.Image]:
         with _one_at_a_time if pixels > LARGE else contextlib.nullcontext():
             if number := getattr(file, "number", 0):
                 image.seek(number)
+            if image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(262) == 0:  # Pillow reads a negative
+                raise ValueError("its grey of 16 bits counts down from white (min-is-white): save it with black as 0")
             yield image
 
 
-def _header(stream: IO[bytes]) -> Image.Image:
+def header(stream: IO[bytes]) -> Image.Image:
+    """A Pillow image of however many pixels, of which none is decoded yet."""
     from PIL import Image
 
     with _one_header:  # Pillow's own bound is lifted meanwhile: it tells no remedy

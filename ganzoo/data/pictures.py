@@ -94,6 +94,13 @@ def read_picture(path: Path, channels: int, max_value: float | None = None) -> P
     with opened(path) as image:
         told: dict[str, Any] = {"several": getattr(image, "is_animated", False), "profile": _profile(image, channels)}
         halves, key = _halves(image), image.info.get("transparency")
+        tags: Any = getattr(image, "tag_v2", {})  # of TIFF
+        bits, in_planes = tags.get(258, (8,)), tags.get(284) == 2
+        if len(bits) > 1 and max(bits) > 8 and (in_planes or not halves):
+            raise ValueError(
+                f"it is {image.mode} of {max(bits)} bits in channels of which only 8 can be read: save it as RGB or "
+                "RGBA, its channels not in planes and its alpha not multiplied in, or with 8 bits"
+            )
         if not halves:
             read = resize_and_crop(image, None, MODES[channels], max_value=max_value)
             if not is_deep(image):

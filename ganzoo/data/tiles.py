@@ -54,7 +54,7 @@ class Side:
     def __init__(self, length: int, size: int, overlap: int, multiple: int = 1, least: int | None = None):
         if least is not None and length <= size:
             size = -(-max(length, least) // multiple) * multiple
-        step = (size - overlap) // multiple * multiple
+        step = max((size - overlap) // multiple, 1) * multiple  # one tile may be no longer than an overlap
         beyond = max(length - size, 0)
         last = -(-beyond // multiple) * multiple
         self.length, self.size, self.padded = length, size, size + last

@@ -86,7 +86,7 @@ class IDCGAN(GAN):
         )
         self.adversarial_weight, self.perceptual_weight = float(adversarial_weight), float(perceptual_weight)
         self.crop, self.crops, self.flip = crop, crops, flip
-        self.features = perceptual.features(features, [layer]) if perceptual_weight else None
+        self.features = perceptual.features(features, [layer], shape[-1]) if perceptual_weight else None
         self.arguments = {"image_shape": shape, "crop": crop, "crops": crops, "flip": flip, "width": width}
         self.arguments |= {"residual": residual, "discriminator_width": discriminator_width, "layer": layer}
         self.arguments |= {"discriminator_layers": discriminator_layers, "adversarial_weight": adversarial_weight}

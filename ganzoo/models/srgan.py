@@ -41,17 +41,17 @@ class SRGAN(GAN):
     Example:
         >>> first = ganzoo.SRGAN((96, 96, 3), perceptual=None, pixel_weight=1.0, adversarial_weight=0.0)    # SRResNet
         >>> first.fit(crops, batch_size=16, epochs=20)                 # ganzoo.data.load_crops("photographs", 96)
-        >>> second = ganzoo.SRGAN((96, 96, 3), generator=first.generator).fit(crops, batch_size=16, epochs=10)
+        >>> second = ganzoo.SRGAN((96, 96, 3), generator=first.generator)
+        >>> second.fit(crops, batch_size=16, epochs=10)
         >>> large = ganzoo.interpolate_weights(first, second, 0.8).generate(source=small)      # of any size
 
     Reference: Ledig et al. 2017, arXiv:1609.04802, section 2; sections 2.1.1 and 3.2 for the frozen VGG and weights.
     Differs from the paper: the generator's differences (`srresnet_generator`); phi is a small network of ours, not VGG,
-        with weights of its own; D judges patches, with spectral normalisation and no dense layer, so that it takes any
-        size; crops are turned and mirrored; reductions are rounded to grey levels, as files are; G is averaged.
+        with weights of its own; D judges patches, with spectral normalisation and no dense layer; crops are turned and
+        mirrored; reductions are rounded to grey levels, as files are; G is averaged.
     """
 
-    shaped_by = {"target": "image_shape"}
-    augmentable = False  # images belong to their sources
+    shaped_by, augmentable = {"target": "image_shape"}, False  # images belong to their sources
     tiny = {"image_shape": (16, 16, 1), "width": 4, "blocks": 1, "perceptual": None, "discriminator_layers": 2}
 
     def __init__(
@@ -89,7 +89,7 @@ class SRGAN(GAN):
         self.factor, self.adversarial_weight, self.perceptual_weight = factor, adversarial_weight, perceptual_weight
         self.pixel_weight = float(perceptual is None) if pixel_weight is None else pixel_weight
         self.perceptual = perceptual  # one's own network is saved with the model, of a bundled one its name
-        self.features = None if perceptual is None else bundled.features(perceptual, perceptual_layers)
+        self.features = None if perceptual is None else bundled.features(perceptual, perceptual_layers, shape[2])
         self.evaluation_metrics = (*(GAN.evaluation_metrics if adversarial_weight else ()), "psnr")
 
     def players(self):

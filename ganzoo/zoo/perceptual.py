@@ -13,14 +13,16 @@ import keras
 import numpy as np
 
 from ganzoo.networks.perceptual import feature_network, features_of
-from ganzoo.zoo import recipes, weights
+from ganzoo.zoo import weights
 from ganzoo.zoo.registry import suggestion
 
 __all__ = ["card", "features", "freeze", "golden_images", "names", "network"]
 
+WITHOUT = "SRGAN(perceptual=None) and IDCGAN(perceptual_weight=0) do without"
+
 
 def features(
-    network: str | keras.Model = "cifar10", layers: Sequence[str] = ("relu2_2", "relu4_2")
+    network: str | keras.Model = "cifar10", layers: Sequence[str] = ("relu2_2", "relu4_2"), channels: int = 3
 ) -> Callable[[Any], list[Any]]:
     """Features of images, as `ganzoo.losses.perceptual_loss` takes them.
 
@@ -28,13 +30,14 @@ def features(
         network: the name of a bundled network, or one of your own, from float32 images in [-1, 1].
         layers: names of its layers; of bundled ones ``relu1_1``, ``relu1_2``, ..., ``relu4_2``, and ``conv...``, what
             is before these ReLU.
+        channels: int, of the images: 3, or 1, which is repeated.
 
     Returns:
         A function from images, float32 (batch, height, width, channels) in [-1, 1], to a list of features: see
         `ganzoo.networks.perceptual.features_of`.
 
     Raises:
-        ValueError: an unknown name or layer, or weights that are not those on the card.
+        ValueError: an unknown name or layer, other channels, or weights that are not those on the card.
         FileNotFoundError: the package holds the card and not the weights.
 
     Example:
@@ -42,6 +45,8 @@ def features(
     >>> see = ganzoo.zoo.perceptual.features("cifar10", ["relu2_2"])
     >>> loss = ganzoo.losses.perceptual_loss(see, target, drawn)
     """
+    if channels not in (1, 3):
+        raise ValueError(f"Features are those of images of 1 or 3 channels; {WITHOUT}. Received: {channels=}")
     return features_of(_loaded(network) if isinstance(network, str) else network, layers)
 
 
@@ -54,7 +59,7 @@ def card(name: str = "cifar10") -> dict[str, Any]:
     """What is known of a bundled network: its hash, what it was trained on and how well it learned that."""
     if name not in names():
         raise ValueError(
-            f"There is no perceptual network of that name; scripts/train_perceptual.py makes one."
+            f"There is no perceptual network of that name: scripts/train_perceptual.py makes one; {WITHOUT}."
             f"{suggestion(name, names())} Received: {name!r}"
         )
     return json.loads((_folder() / f"{name}.card.json").read_text(encoding="utf-8"))
@@ -75,7 +80,9 @@ def network(name: str = "cifar10", folder: Path | None = None) -> keras.Model:
     about = card(name) if folder == _folder() else json.loads((folder / f"{name}.card.json").read_text("utf-8"))
     path = folder / f"{name}.safetensors"
     if not path.is_file():
-        raise FileNotFoundError(f"No such file: {path}. Restore it, or make it with scripts/train_perceptual.py.")
+        raise FileNotFoundError(
+            f"No such file: {path}. Restore it, or make it with scripts/train_perceptual.py; {WITHOUT}."
+        )
     if (found := weights.sha256(path)) != about["sha256"]:
         raise ValueError(
             f"The weights of the perceptual network {name!r} are not those on its card ({about['sha256'][:8]}...): "
@@ -129,4 +136,6 @@ def _holder(made: keras.Model) -> Any:
 
 
 def _folder() -> Path:
-    return recipes.config_dir() / "perceptual"
+    from ganzoo.zoo.recipes import config_dir  # slow to import, and models need only the name
+
+    return config_dir() / "perceptual"

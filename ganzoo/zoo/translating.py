@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ganzoo.data.folders import DARK, find_images, named_together, no_images
+from ganzoo.data.folders import DARK, find_images, header, named_together, no_images
 from ganzoo.data.pictures import Picture, read_picture
 from ganzoo.data.preprocessing import MODES, check_positive, to_uint8
 from ganzoo.data.progress import progress
 from ganzoo.data.tiles import Side, drawn_by_tiles, num_tiles
 from ganzoo.engine.parts import Images
 from ganzoo.models import get_model
+from ganzoo.networks.making import seed_states
 from ganzoo.plot.images import remove_leftovers, write_beside
 from ganzoo.plot.png import write_png
 from ganzoo.zoo import presets
@@ -94,7 +95,7 @@ class Translated:
 
     Attributes:
         written, skipped: the files that were drawn, and those that had been before.
-        failed: what is wrong, by the file that could not be read.
+        failed: what is wrong, by the file that could not be read or drawn.
     """
 
     written: list[Path] = dataclasses.field(default_factory=list)
@@ -119,19 +120,19 @@ def translate_files(
     """`translate` for a picture file, or for all in a folder and its subfolders; writes PNG files.
 
     Each is the right way up, and has the transparency and the bits, 8 or 16, of its source. It is written beside and
-    renamed, and says in a line of its own (``ganzoo``) which file it was drawn from, and by what, as hashes. Made
-    again, the call therefore passes over what is there already, and draws what is missing or whose source has changed.
+    renamed, and says in a line of its own (``ganzoo``) by what it was drawn, and of which file, as hashes. Made again,
+    the call therefore passes over what is there already, and draws what is missing or whose source has changed.
 
     Args:
         model, of, tile, overlap, seed, **inputs: see `translate`.
         source: a picture file, or a folder.
         output: the PNG file, or a folder: of a folder, with the same subfolders and names.
         max_value: the value of white in files of more than 8 bits; by default 65535.
-        overwrite: whether files that something else has written, or another model, are replaced.
+        overwrite: whether files that something else has written, another model, or of another source, are replaced.
 
     Returns:
-        What was written, what was there already, and what could not be read, which does not keep others from being
-        drawn.
+        What was written, what was there already, and what could not be read or drawn, which does not keep others from
+        being drawn.
 
     Raises:
         ValueError: see `translate`; files that would get one name; an output that is there already.
@@ -147,22 +148,25 @@ def translate_files(
     translator.check_files()
     by = translator.hash(max_value)
     if not overwrite:
-        _refuse_others(jobs.values(), by)
+        _refuse_others(jobs, by)
     for folder in {goal.parent for goal in jobs.values()}:
         folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder, r".+\.png")
     done, several, deep = Translated(), 0, []
     for file, goal in progress(jobs.items(), len(jobs), "Translating"):
+        picture = None
         try:
-            mark = f"{by} {hashlib.sha256(file.read_bytes()).hexdigest()}"
-            if _mark_of(goal) == mark:
+            mark = (by, _content_of(file), _place_of(file))
+            if _mark_of(goal)[:2] == mark[:2]:
                 done.skipped.append(goal)
                 continue
             picture = read_picture(file, translator.channels, max_value)
+            translator.write(picture, goal, " ".join(mark))
         except Exception as error:  # Pillow's readers raise all sorts on damaged files
+            if picture is not None and isinstance(error, OSError):  # a full disk, full for all others too
+                raise
             done.failed[file] = str(error) or type(error).__name__
             continue
-        translator.write(picture, goal, mark)
         done.written.append(goal)
         several += picture.several
         deep += [picture.highest] if picture.highest else []
@@ -189,6 +193,8 @@ class Translator:
         self.tile, self.overlap = self._tiles(tile, overlap)
         self.seed = seed
         self.batch = max(1, TILE**2 // (math.prod(self.tile) * self.factor**2))
+        if seed_states(self.model.average_of(self.generator)):  # which would draw for each tile of a batch anew
+            self.batch = 1
         example = part.of_shape((*self.tile, self.channels)).examples(1)
         self.given = self.model.inputs_for(1, seed, **{self.name: example}, **inputs)  # and latents, one for all tiles
         del self.given[self.name]
@@ -281,7 +287,9 @@ class Translator:
 
 def _sources(model: GAN) -> dict[str, keras.Model]:
     """The generators that draw images of images, by the part that they take."""
-    found = {}
+    found: dict[str, keras.Model] = {}
+    if not isinstance(model.data[model.target], Images):  # features, of whatever shape
+        return found
     for generator in model.generators():
         images = [name for name in model.conditions(generator) if type(model.data[name]) is Images]
         others = [name for name in model.conditions(generator) if isinstance(model.data[name], Images)]
@@ -381,6 +389,13 @@ def _jobs(source: Path, output: Path) -> dict[Path, Path]:
     if not files:
         raise no_images(source, True)
     jobs = {file: output / file.relative_to(source).with_suffix(".png") for file in files}
+    read = {source.resolve(), *(file.parent.resolve() for file in files), *(file.resolve() for file in files)}
+    for goal in jobs.values():
+        if not read.isdisjoint({goal.resolve(), *goal.resolve().parents}):
+            raise ValueError(
+                f"An output would lie among the images that are read: choose a folder beside them. Received: {source}, "
+                f"{output}, which makes {goal}"
+            )
     by_goal: dict[Path, list[Path]] = {}
     for file, goal in jobs.items():
         by_goal.setdefault(goal, []).append(file)
@@ -389,25 +404,38 @@ def _jobs(source: Path, output: Path) -> dict[Path, Path]:
     return jobs
 
 
-def _refuse_others(goals, by: str) -> None:
-    """Refuses to replace what this translation has not written."""
-    others = [goal for goal in goals if goal.exists() and not _mark_of(goal).startswith(by)]
+def _refuse_others(jobs: dict[Path, Path], by: str) -> None:
+    """Refuses to replace what this translation has not written, or has of another source."""
+    others = [goal for file, goal in jobs.items() if goal.exists() and not _is_ours(file, goal, by)]
     if others:
         raise ValueError(
-            f"{len(others)} files are there already, by something else, another model or other options: "
-            f"{named_together(others, ', ')}. Choose another output, or say overwrite=True (--overwrite)."
+            f"{len(others)} files are there already, by something else, another model or other options, or of other "
+            f"sources: {named_together(others, ', ')}. Choose another output, or say overwrite=True (--overwrite)."
         )
 
 
-def _mark_of(goal: Path) -> str:
-    """What a file says that it was drawn from; nothing where there is none, or it is another's."""
-    from PIL import Image
+def _is_ours(file: Path, goal: Path, by: str) -> bool:
+    """Whether this translation drew `goal`, and of this file, be it changed or moved since."""
+    mark = _mark_of(goal)
+    return mark[0] == by and (mark[2] == _place_of(file) or mark[1] == _content_of(file))
 
+
+def _content_of(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _place_of(file: Path) -> str:
+    return hashlib.sha256(os.fsencode(file.resolve())).hexdigest()
+
+
+def _mark_of(goal: Path) -> tuple[str, str, str]:
+    """By what a file says that it was drawn, of what content and place; nothing where it says none."""
     try:
-        with Image.open(goal) as image:
-            return str(image.info.get(MARK, ""))
+        with goal.open("rb") as stream, header(stream) as image:
+            by, content, place = str(image.info[MARK]).split()
+            return by, content, place
     except Exception:
-        return ""
+        return "", "", ""
 
 
 def _warn(several: int, deep: list[int]) -> None:
