@@ -372,7 +372,7 @@ def test_evaluate_tells_how_far_images_are_from_themselves():
 
 def test_evaluate_tells_one_image_or_one_kind_from_other_values_too():
     model, parts = tiny(), parts_of(1)
-    network = model.generator_ema
+    network = model.generator
     network.set_weights([RNG.normal(size=w.shape) for w in network.get_weights()])
     source = ops.convert_to_tensor(parts["images"] / np.float32(127.5) - 1)
     ink, bold = ([list(ATTRIBUTES[name]).index(parts[name][0])] for name in ATTRIBUTES)
@@ -497,13 +497,16 @@ def test_rows_of_translations_have_closed_forms():
     truth, sources = own.truth(rows, asked), own.test["images"][rows]
     half = np.rint((truth.astype("float64") + sources) / 2)
     seen = {"ink": np.where(np.arange(len(rows)) % 2, "black", "red"), "bold": asked["bold"]}
-    found = [stargan.measured(half, truth, name, asked, seen)]
-    identity = [stargan.measured(sources, truth, name, asked, seen)]
+    found = [stargan.measured(rows, half, truth, name, asked, seen)]
+    identity = [stargan.measured(rows, sources, truth, name, asked, seen)]
     row = stargan.row_of(found, identity)
     assert row["asked"]["value"] == pytest.approx((len(rows) // 2) / len(rows)) and row["kept"]["value"] == 1
     assert row["of_identity"]["value"] == pytest.approx(0.5, abs=0.01)
     assert row["error"]["value"] == pytest.approx(np.abs(half - truth).mean())
     assert row["rmse"]["value"] == pytest.approx(np.sqrt(np.square(half - truth).mean()))
+    assert stargan.row_of(found * 4, identity * 4)["error"] == row["error"]  # of as many images
+    mixed = {key: x[::-1] for key, x in found[0].items()}
+    assert stargan.row_of([found[0], mixed], identity * 2)["error"]["interval"] == row["error"]["interval"]
     np.testing.assert_array_equal(stargan.nearest(sources, own.test["images"]), sources)
 
 
@@ -541,12 +544,18 @@ def test_the_table_and_the_controls(tmp_path, monkeypatch, capsys):
     assert "| preset |" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         stargan.main(["--train", "shuffled"])
+    (tmp_path / stargan.CLOTHING / "model.keras").unlink()
+    (tmp_path / f"{stargan.CLOTHING}.png").unlink()
+    stargan.main(arguments)
+    assert not (tmp_path / f"{stargan.CLOTHING}.png").exists()
+    assert f"train.py {stargan.CLOTHING} --data-dir FOLDER" in capsys.readouterr().err
 
 
 @pytest.mark.backend_free
 def test_the_truth_of_an_emoji_is_the_other_style(monkeypatch):
     emoji = {style: RNG.integers(0, 256, (4, 64, 64, 3), "uint8") for style in ("twemoji", "noto")}
     monkeypatch.setattr("ganzoo.data.parts.load_set", lambda name, *rest: {**emoji, "captions": np.array(["x"] * 4)})
+    assert len(stargan.task_of(stargan.EMOJI, None, 5).test["images"]) == 4  # whole pairs
     own = stargan.task_of(stargan.EMOJI, None, 8)
     told = {value: (rows, asked) for _, value, rows, asked in own.translations()}
     for value, other in (("noto", "twemoji"), ("twemoji", "noto")):
