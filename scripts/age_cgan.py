@@ -22,9 +22,9 @@ the image, each less the mean of its digit. The second table is of another digit
 the other nine in turn: how often the classifier reads the digit that was asked for, and the same two correlations.
 
 Rows: the image itself (the bound); what the encoder finds; pixels optimised from there; the distance of embeddings; the
-distance of the bundled classifier's features (of which "classifier" is then no judge); and as controls latents drawn at
-random and the nearest training image (of the digit asked for, in pixels). Intervals are 95 %, by bootstrap over the
-images: they say nothing of another training.
+distance of the bundled classifier's features (of which it is then no judge: it has no "digit", and its "classifier" is
+what was made small); and as controls latents drawn at random and the nearest training image (of the digit asked for, in
+pixels). Intervals are 95 %, by bootstrap over the images: they say nothing of another training.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from ganzoo import metrics
 from ganzoo.metrics.classifier import shifted
 from ganzoo.metrics.extractors import build_classifier
 
-PRESET = "age_cgan-mnist"
+PRESET, BY_CLASSIFIER = "age_cgan-mnist", "classifier's features optimised"
 EMBEDDERS = {"optimised": (16, 32, 64, 64, 128), "judge": (12, 24, 48, 96, 96)}  # widths
 FEATURES, TEMPERATURE, BATCH = 64, 0.1, 256
 
@@ -141,7 +141,7 @@ def latents_of(model: ganzoo.AgeCGAN, images: np.ndarray, labels: np.ndarray, em
     distances = {
         "pixels optimised": None,
         "identity optimised": lambda x: embed(127.5 * (x + 1), training=False),
-        "classifier's features optimised": lambda x: classifier(127.5 * (x + 1), training=False)[0],
+        BY_CLASSIFIER: lambda x: classifier(127.5 * (x + 1), training=False)[0],
     }
     encoded = model.encode(images)
     found = {"encoder": encoded}
@@ -250,12 +250,18 @@ def evaluate(args: argparse.Namespace) -> dict:
     if args.picture:
         draw(model, images, labels, latents, args.picture)
     return {
-        "again": {name: drawn_again(images, x, labels, judge) for name, x in again.items()},
-        "changed": {
-            name: {"digit": read_as(x, asked), **style(images, labels, x, asked)} for name, x in changed.items()
-        },
+        "again": judged({name: drawn_again(images, x, labels, judge) for name, x in again.items()}),
+        "changed": judged(
+            {name: {"digit": read_as(x, asked), **style(images, labels, x, asked)} for name, x in changed.items()}
+        ),
         "protocol": f"{len(images)} test images, {args.steps} steps of L-BFGS from the encoder's latents",
     }
+
+
+def judged(rows: dict[str, dict]) -> dict[str, dict]:
+    """Rows without what the classifier would say of latents that it was optimised by."""
+    row = {key: x for key, x in rows[BY_CLASSIFIER].items() if key != "digit"}
+    return {**rows, BY_CLASSIFIER: row}
 
 
 def draw(model, images: np.ndarray, labels: np.ndarray, latents: dict, path: Path) -> None:
@@ -279,12 +285,14 @@ def markdown(table: dict) -> str:
         rows = table[title]
         columns = list(next(iter(rows.values())))
         lines = [[title, *columns], ["---", *["--:"] * len(columns)]]
-        lines += [[name, *(cell(row[column]) for column in columns)] for name, row in rows.items()]
+        lines += [[name, *(cell(row.get(column)) for column in columns)] for name, row in rows.items()]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join([*parts, table["protocol"]])
 
 
-def cell(found: dict) -> str:
+def cell(found: dict | None) -> str:
+    if found is None:
+        return ""
     return f"{found['value']:.3f}" + (" ({:.3f}-{:.3f})".format(*found["interval"]) if "interval" in found else "")
 
 

@@ -120,18 +120,23 @@ def mean_ious(counts: np.ndarray) -> np.ndarray:
 
 
 def frechet(real: np.ndarray, drawn: np.ndarray) -> dict:
-    """The Frechet distance of features (n, crops, d) and its interval, by leaving out one image of either at a time.
+    """The Frechet distance of features (n, crops, d) and its interval, by leaving out one image at a time.
 
-    Not by bootstrap: images drawn twice make covariances narrower. Efron and Tibshirani 1993, section 11.2.
+    Of as many on both sides, which may be pairs, one of either at once; else one of one side, and the variances of both
+    are added. Not by bootstrap: images drawn twice make covariances narrower. Efron and Tibshirani 1993, section 11.2.
     """
 
     def distance(*sides):
         moments, others = (metrics.GaussianMoments().update(side.reshape(-1, side.shape[-1])) for side in sides)
         return moments.distance(others)
 
-    value, num = distance(real, drawn), min(len(real), len(drawn))
-    without = [distance(np.delete(real, i, axis=0), np.delete(drawn, i, axis=0)) for i in range(num)]
-    half = 1.96 * float(np.sqrt((num - 1) * np.var(without)))
+    value, nums, less = distance(real, drawn), (len(real), len(drawn)), functools.partial(np.delete, axis=0)
+    if nums[0] == nums[1]:
+        left = [[distance(less(real, i), less(drawn, i)) for i in range(nums[0])]]
+    else:
+        left = [[distance(less(real, i), drawn) for i in range(nums[0])]]
+        left += [[distance(real, less(drawn, i)) for i in range(nums[1])]]
+    half = 1.96 * float(np.sqrt(sum((len(each) - 1) * np.var(each) for each in left)))
     return {"value": value, "interval": (max(value - half, 0.0), value + half)}
 
 

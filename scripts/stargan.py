@@ -17,7 +17,8 @@ another seed, and kept in `runs/PRESET-classifier.keras`; "truth" shows what it 
 Columns: `asked`, how often it finds the value that was asked for; `kept`, how often the values that were not to change;
 `error` and `rmse` to the truth, in grey levels of 255; `of_identity`, the error over that of the sources left as they
 are. "nearest image" is the training image of the asked attributes that is nearest to the source by its pixels.
-Intervals are 95 %, by bootstrap over the images: they say nothing of another training.
+Intervals are 95 %, by bootstrap over the test images, of each of which the mean of its translations is taken: they say
+nothing of another training.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from controls import model_of, recipe_of
+from controls import means_by, model_of, recipe_of
 from deocclusion import markdown, number
 from keras import layers
 
@@ -69,6 +70,7 @@ class Task:
 def task_of(preset: str, data_dir, limit: int | None) -> Task:
     """The data of a preset; of test images, the first so many."""
     recipe = recipe_of(preset)
+    limit = max(limit - limit % 2, 2) if limit and preset == EMOJI else limit  # pairs
     test = {name: x[:limit] for name, x in parts_of(recipe, "test", data_dir).items()}
     train, attributes = parts_of(recipe, "train", data_dir), recipe["arguments"]["attributes"]
     if preset == EMOJI:  # the same in the other style is the image beside it
@@ -174,12 +176,15 @@ def seen_by(network: keras.Model, images: np.ndarray, attributes: dict[str, list
 # --- The tables
 
 
-def measured(drawn: np.ndarray, truth: np.ndarray, name: str, asked: dict, seen: dict) -> dict[str, np.ndarray]:
-    """Numbers of each image of one translation."""
+def measured(
+    rows: np.ndarray, drawn: np.ndarray, truth: np.ndarray, name: str, asked: dict, seen: dict
+) -> dict[str, np.ndarray]:
+    """Numbers of each image of one translation, and the rows of the test set that its sources are."""
     apart = drawn.astype("float64") - truth
     others = [own for own in asked if own != name]
     kept = np.mean([seen[own] == asked[own] for own in others], axis=0) if others else np.zeros(0)
     return {
+        "rows": rows,
         "asked": (seen[name] == asked[name]).astype("float64"),
         "kept": kept,
         "error": np.abs(apart).mean(axis=(1, 2, 3)),
@@ -191,7 +196,8 @@ def row_of(found: list[dict[str, np.ndarray]], identity: list[dict[str, np.ndarr
     """A row of the table, of one translation or of several."""
     whole = {key: np.concatenate([each[key] for each in found]) for key in found[0]}
     unchanged = np.concatenate([each["error"] for each in identity]).mean()
-    row = {key: number(whole[key]) for key in ("asked", "kept", "error") if len(whole[key])}
+    keys = [key for key in ("asked", "kept", "error") if len(whole[key])]
+    row = {key: number(means_by(whole[key], whole["rows"])) for key in keys}  # an image has as many rows as any other
     row["rmse"] = {"value": float(np.sqrt(whole["squared"].mean()))}
     return row | {"of_identity": {"value": float(whole["error"].mean() / unchanged)}}
 
@@ -212,30 +218,32 @@ def evaluate(preset: str, args: argparse.Namespace) -> dict[str, dict]:
         drawn["truth (upper bound)"] = truth
         for own, images in drawn.items():
             seen = seen_by(network, images, task.attributes)
-            found.setdefault(own, []).append(measured(images, truth, name, asked, seen))
+            found.setdefault(own, []).append(measured(rows, images, truth, name, asked, seen))
         names.append(f"{name}: {value}")
-    rows = {own: row_of(each, found["identity"]) for own, each in found.items()}
+    table = {own: row_of(each, found["identity"]) for own, each in found.items()}
     best = "preset" if "preset" in found else "truth (upper bound)"
     each = {f"{best}, {name}": row_of([one], [same]) for name, one, same in zip(names, found[best], found["identity"])}
     seen = seen_by(network, task.test["images"], task.attributes)
     right = {name: f"{(seen[name] == task.test[name]).mean():.4f}" for name in task.attributes}
     told = ", ".join(f"{name} {accuracy}" for name, accuracy in right.items())
     protocol = f"{len(task.test['images'])} test images; the classifier is right about {told} of the real ones"
-    return {"all": {"rows": rows, "protocol": protocol}, "each": {"rows": each, "protocol": protocol}}
+    return {"all": {"rows": table, "protocol": protocol}, "each": {"rows": each, "protocol": protocol}}
 
 
-def picture(preset: str, args: argparse.Namespace) -> np.ndarray:
-    """Eight sources, and below them all translations of each; on the right what they should be."""
+def picture(preset: str, args: argparse.Namespace) -> np.ndarray | None:
+    """Eight sources, below them all translations of each, on the right what they should be; None without a preset."""
     task = task_of(preset, args.data_dir, args.limit)
-    model, first = models(preset, args)["preset"], np.arange(SHOWN)
+    model, first = models(preset, args).get("preset"), np.arange(min(SHOWN, len(task.test["images"])))
+    if model is None:
+        return None
     lines = [np.concatenate([task.test["images"][first]] * 2)]
     for name, values in task.attributes.items():
         for value in values:
-            asked = {own: task.test[own][first] for own in task.attributes} | {name: np.full(SHOWN, value)}
+            asked = {own: task.test[own][first] for own in task.attributes} | {name: np.full(len(first), value)}
             as_is = (task.test[name][first] == value)[:, None, None, None]
             truth = np.where(as_is, task.test["images"][first], task.truth(first, asked))
             lines.append(np.concatenate([model.generate(source=task.test["images"][first], seed=0, **asked), truth]))
-    return ganzoo.plot.image_grid(np.concatenate(lines), columns=2 * SHOWN)
+    return ganzoo.plot.image_grid(np.concatenate(lines), columns=2 * len(first))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -260,9 +268,9 @@ def main(arguments: list[str] | None = None) -> None:
         tables[preset] = evaluate(preset, args)
         for which, table in tables[preset].items():
             print(f"\n{preset}, {which}\n\n{markdown(table)}")
-        if args.picture:
+        if args.picture and (sheet := picture(preset, args)) is not None:
             args.picture.mkdir(parents=True, exist_ok=True)
-            ganzoo.plot.save_png(args.picture / f"{preset}.png", picture(preset, args))
+            ganzoo.plot.save_png(args.picture / f"{preset}.png", sheet)
     if args.json:
         args.json.write_text(json.dumps(tables, indent=2, allow_nan=False) + "\n")
 

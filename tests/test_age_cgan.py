@@ -13,7 +13,6 @@ from keras import ops
 from PIL import Image
 
 import ganzoo
-from ganzoo import metrics
 from ganzoo.networks.dcgan import dcgan_discriminator, dcgan_generator
 from ganzoo.networks.encoder import latent_encoder
 from ganzoo.zoo import presets, training
@@ -205,6 +204,8 @@ def test_the_tables_from_a_training_and_two_embedders(tmp_path, monkeypatch, cap
     preset = ganzoo.AgeCGAN(**arguments, dtype="mixed_bfloat16")
     (tmp_path / "preset").mkdir()
     preset.save(tmp_path / "preset" / "model.keras")
+    learned, train = [], age_cgan.train_embedder
+    monkeypatch.setattr(age_cgan, "train_embedder", lambda x, *rest: learned.append(x) or train(x, *rest))
     runs = ["--runs", str(tmp_path), "--model", str(tmp_path / "preset")]
     with pytest.raises(SystemExit, match="--train-embedders"):
         age_cgan.main(runs)
@@ -214,7 +215,9 @@ def test_the_tables_from_a_training_and_two_embedders(tmp_path, monkeypatch, cap
     kept = (tmp_path / "age_cgan-embedder-judge.keras").read_bytes()
     age_cgan.main([*runs, "--train-embedders", "--epochs", "1"])
     assert (tmp_path / "age_cgan-embedder-judge.keras").read_bytes() == kept
-    embedder = age_cgan.embedder_of(tmp_path, "judge")
+    embedder, other = (age_cgan.embedder_of(tmp_path, name) for name in ("judge", "optimised"))
+    assert [w.shape for w in embedder.get_weights()] != [w.shape for w in other.get_weights()]
+    assert not {x.tobytes() for x in learned[0]} & {x.tobytes() for x in learned[1]} and len(learned) == 2
     lengths = np.linalg.norm(embedder.predict(strokes.astype("float32"), verbose=0), axis=1)
     np.testing.assert_allclose(lengths, 1, rtol=1e-4)
     np.testing.assert_array_equal(  # of the folder of a training, the encoder too
@@ -226,6 +229,8 @@ def test_the_tables_from_a_training_and_two_embedders(tmp_path, monkeypatch, cap
     ways = ["encoder", "pixels optimised", "identity optimised", "classifier's features optimised", "random latents"]
     assert list(found["changed"]) == [*ways, "nearest training image"]
     assert list(found["again"]) == ["image itself", *ways, "nearest training image"]
+    for table in (found["again"], found["changed"]):  # no digit where the one that reads it was optimised
+        assert [name for name, row in table.items() if "digit" not in row] == ["classifier's features optimised"]
     bound = {name: column["value"] for name, column in found["again"]["image itself"].items()}
     assert bound["error"] == bound["judge"] == bound["classifier"] == 0
     assert [bound["slant"], bound["stroke"]] == pytest.approx([1, 1])
@@ -234,10 +239,3 @@ def test_the_tables_from_a_training_and_two_embedders(tmp_path, monkeypatch, cap
     assert "| identity optimised |" in told and "40 test images, 2 steps" in told
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (14 * 30 + 2, 10 * 30 + 2)  # given, three ways, ten digits; a row for each digit
-
-
-@pytest.mark.backend_free
-def test_a_judge_tells_what_the_classifier_cannot():
-    """The row that optimises the classifier's features is measured by another network."""
-    assert set(age_cgan.EMBEDDERS) == {"optimised", "judge"} and len(set(age_cgan.EMBEDDERS.values())) == 2
-    assert metrics.extractor("mnist").card["widths"] != list(age_cgan.EMBEDDERS["judge"])

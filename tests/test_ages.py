@@ -76,6 +76,28 @@ def test_a_table_gives_the_ages(tmp_path, header):
 
 
 @pytest.mark.backend_free
+@pytest.mark.parametrize("name", ["AGES.CSV", "Ages.Csv"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_table_of_another_spelling_or_mark_is_read(tmp_path, name, mark):
+    save(tmp_path, "3_a.png", "4_b.png")
+    lines = [mark.join(line) for line in (("file", "age", "who"), ("3_a.png", "61", "x"), ("4_b.png", "29", "y"))]
+    table(tmp_path / name, *lines)
+    assert data.load_ages(tmp_path, 8)[1].tolist() == [5, 1]
+
+
+@pytest.mark.backend_free
+def test_a_table_that_is_not_utf8_is_refused(tmp_path):
+    save(tmp_path, "3_a.png")
+    text = "file,age,who\n3_a.png,61,J\u00fcrgen\n"
+    for encoding in ("latin-1", "utf-16"):
+        (tmp_path / "ages.csv").write_bytes(text.encode(encoding))
+        with pytest.raises(ValueError, match=r"ages\.csv is no UTF-8 text: save it as UTF-8"):
+            data.load_ages(tmp_path, 8)
+    (tmp_path / "ages.csv").write_text(text, encoding="utf-8")
+    assert data.load_ages(tmp_path, 8)[1].tolist() == [5]
+
+
+@pytest.mark.backend_free
 def test_labels_stay_with_their_images_where_files_are_left_out(tmp_path):
     save(tmp_path, *UTK)
     (tmp_path / UTK[1]).write_bytes(b"damaged")

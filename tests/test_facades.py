@@ -97,6 +97,21 @@ def test_the_interval_of_the_frechet_distance_is_about_as_wide_as_the_distance_m
     assert 0.7 < half / spread < 1.4
 
 
+def test_the_interval_of_sets_of_different_sizes_takes_in_both():
+    rng = np.random.default_rng(0)
+    for sizes in ((40, 160), (160, 40)):
+        numbers = [
+            facades.frechet(*(rng.normal(m, 1, (num, 1, 1)) for m, num in zip((0, 2), sizes))) for _ in range(60)
+        ]
+        spread = 1.96 * np.std([number["value"] for number in numbers])
+        half = np.mean([np.diff(number["interval"])[0] / 2 for number in numbers])
+        assert 0.7 < half / spread < 1.4
+    real, drawn = rng.normal(size=(6, 1, 2)), rng.normal(1, 1, (9, 1, 2))
+    of_both = np.diff(facades.frechet(real, drawn)["interval"])
+    drawn[7:] = drawn[7:] * 9  # beyond the number of real ones
+    assert np.diff(facades.frechet(real, drawn)["interval"]) > 2 * of_both
+
+
 # --- Controls
 
 

@@ -58,7 +58,8 @@ def values(x):
 @pytest.mark.backend_free
 def test_an_attribute_is_told_by_name_or_number():
     hair, smile = Attribute(["black", "brown", "blond"]), Attribute(["no", "yes"])
-    for given in (["blond", "black"], np.array(["blond", "black"], object), [2, 0], np.array([[2], [0]], "uint8")):
+    names = ["blond", "black"]
+    for given in (names, np.array(names, object), np.array(names)[:, None], [2, 0], np.array([[2], [0]], "uint8")):
         checked = hair.check(given, "hair")
         assert checked.dtype == np.int32 and checked.tolist() == [2, 0]
     assert smile.check(np.array([True, False]), "smile").tolist() == [1, 0]
@@ -75,6 +76,8 @@ def test_an_attribute_is_told_by_name_or_number():
 @pytest.mark.backend_free
 def test_what_is_no_attribute_is_refused_with_the_fix():
     hair = Attribute(["black", "blond"])
+    with pytest.raises(ValueError, match=r"one name for each image. Received: hair of shape \(1, 2\)"):
+        hair.check([["black", "blond"]], "hair")
     for ask in (lambda: hair.check(["blonde"], "hair"), lambda: hair.read("black,blonde", "hair")):
         with pytest.raises(ValueError, match=r"black, blond\. Did you mean 'blond'\? Received: hair='blonde'"):
             ask()
@@ -93,6 +96,17 @@ def test_what_is_no_attribute_is_refused_with_the_fix():
         with pytest.raises(ValueError, match=f"rename it. Received: '{wrong}'"):
             attribute_parts({wrong: ["no", "yes"]})
     assert list(attribute_parts({"5_o_Clock_Shadow": ["no", "yes"]})) == ["5_o_Clock_Shadow"]  # as CelebA has it
+
+
+@pytest.mark.backend_free
+def test_arrays_of_str_are_attributes_of_whatever_type():
+    hair, smile = np.array(["red", "black", "red"], object), np.array([["no"], ["yes"], ["no"]])
+    parts = {"images": np.zeros((3, 8, 8, 3), "uint8"), "hair": hair, "smile": smile, "labels": np.arange(3)}
+    parts |= {"boxes": np.array([[1], None, 3], object), "num": np.array(3)}
+    assert ganzoo.data.attributes_of(parts) == {"hair": ["black", "red"], "smile": ["no", "yes"]}
+    for missing in (None, np.nan):
+        with pytest.raises(ValueError, match=r"2 of 3 values of 'hair' are missing.*Received: hair of dtype object"):
+            ganzoo.data.attributes_of({"hair": np.array(["red", missing, missing], object)})
 
 
 # --- Coloured images
@@ -186,6 +200,11 @@ def test_class_folders_are_domains_and_a_table_may_lie_elsewhere(tmp_path):
     write(tmp_path / "in", ["cats/a", "cats/b", "dogs/c"])
     parts = ganzoo.data.load_attributes(tmp_path / "in", 8)
     assert parts["domain"].tolist() == ["cats", "cats", "dogs"]
+    (tmp_path / "in" / "README.txt").write_text("Pets.\n\nTaken in 2020, by hand.\n")
+    assert ganzoo.data.load_attributes(tmp_path / "in", 8)["domain"].tolist() == ["cats", "cats", "dogs"]
+    (tmp_path / "in" / "own.csv").write_text("name;sort\ncats/a;x\ndogs/c;y\nb;y\n")
+    assert ganzoo.data.load_attributes(tmp_path / "in", 8)["sort"].tolist() == ["x", "y", "y"]
+    (tmp_path / "in" / "own.csv").unlink()
     (tmp_path / "t.csv").write_text("name,sort\ncats/a,x\ndogs/c,y\nb,y\n")
     parts = ganzoo.data.load_attributes(tmp_path / "in", 8, table=tmp_path / "t.csv")
     assert parts["sort"].tolist() == ["x", "y", "y"] and parts["images"][:, 0, 0, 0].tolist() == [0, 2, 1]
@@ -208,11 +227,14 @@ def test_class_folders_are_domains_and_a_table_may_lie_elsewhere(tmp_path):
         (CSV.replace("Is Old", "hair"), "two columns of one name: hair"),
         ("file,hair\n", "a line of names and one for each image"),
         ("file\na.png\nb.png\nc.png\nd.png\n", "names no attribute"),
+        (CSV.replace("hair", "images"), r"rename the column, or leave it out \(attributes=\).*with images"),
+        (CSV.replace("hair", "seed"), r"rename the column, or leave it out \(attributes=\).*with seed"),
+        (CSV.replace("red", "r\u00f6d").encode("latin-1"), r"table\.csv is no UTF-8 text: save it as UTF-8"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(tmp_path, text, message):
     write(tmp_path, NAMES)
-    (tmp_path / "table.csv").write_text(text)
+    (tmp_path / "table.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match=message):
         ganzoo.data.load_attributes(tmp_path, 8)
 
@@ -268,6 +290,9 @@ def test_the_networks_are_the_papers():
     assert [x.name for x in generator.inputs] == ["source", "ink", "bold"]
     assert generator.get_layer("from_image").kernel.shape == (7, 7, 3 + 3 + 1, 4)
     assert not [layer.name for layer in generator.layers if "Reflection" in type(layer).__name__]
+    layers = {"tanh": ["no", "yes"], "scores": ["low", "high"]}  # called as layers are
+    model = tiny(attributes=layers)
+    assert list(model.attributes_of(parts_of(2)["images"])) == ["tanh", "scores"]
     with pytest.raises(ValueError, match="padding='zeros'"):
         resnet_generator(3, 3, 4, classes={"ink": 3})
     with pytest.raises(ValueError, match="at least 8 pixels"):
@@ -340,8 +365,21 @@ def test_the_losses_are_those_of_numpy(monkeypatch):
 def test_evaluate_tells_how_far_images_are_from_themselves():
     model, parts = tiny(), parts_of(8)
     batch = model.as_batch(parts)
-    cycle = float(model.cycle_loss(batch, model.fake(batch, training=False), training=False)) / 2
+    asked = batch | {"ink": (batch["source_ink"] + 1) % 3, "bold": 1 - batch["source_bold"]}  # other values, all
+    cycle = float(model.cycle_loss(batch, model.fake(asked, training=False), training=False)) / 2
     assert model.evaluate(parts, batch_size=8, verbose=0)["cycle"] == pytest.approx(cycle, rel=1e-4)
+
+
+def test_evaluate_tells_one_image_or_one_kind_from_other_values_too():
+    model, parts = tiny(), parts_of(1)
+    network = model.generator
+    network.set_weights([RNG.normal(size=w.shape) for w in network.get_weights()])
+    source = ops.convert_to_tensor(parts["images"] / np.float32(127.5) - 1)
+    ink, bold = ([list(ATTRIBUTES[name]).index(parts[name][0])] for name in ATTRIBUTES)
+    draw = lambda x, *numbers: network({"source": x, **dict(zip(ATTRIBUTES, map(ops.convert_to_tensor, numbers)))})  # noqa: E731
+    back = draw(draw(source, [(ink[0] + 1) % 3], [1 - bold[0]]), ink, bold)
+    found = model.evaluate(parts, batch_size=1, verbose=0)["cycle"]
+    assert found == pytest.approx(np.abs(values(back) - values(source)).mean() / 2, rel=1e-3)
 
 
 # --- What a user asks
@@ -459,13 +497,16 @@ def test_rows_of_translations_have_closed_forms():
     truth, sources = own.truth(rows, asked), own.test["images"][rows]
     half = np.rint((truth.astype("float64") + sources) / 2)
     seen = {"ink": np.where(np.arange(len(rows)) % 2, "black", "red"), "bold": asked["bold"]}
-    found = [stargan.measured(half, truth, name, asked, seen)]
-    identity = [stargan.measured(sources, truth, name, asked, seen)]
+    found = [stargan.measured(rows, half, truth, name, asked, seen)]
+    identity = [stargan.measured(rows, sources, truth, name, asked, seen)]
     row = stargan.row_of(found, identity)
     assert row["asked"]["value"] == pytest.approx((len(rows) // 2) / len(rows)) and row["kept"]["value"] == 1
     assert row["of_identity"]["value"] == pytest.approx(0.5, abs=0.01)
     assert row["error"]["value"] == pytest.approx(np.abs(half - truth).mean())
     assert row["rmse"]["value"] == pytest.approx(np.sqrt(np.square(half - truth).mean()))
+    assert stargan.row_of(found * 4, identity * 4)["error"] == row["error"]  # of as many images
+    mixed = {key: x[::-1] for key, x in found[0].items()}
+    assert stargan.row_of([found[0], mixed], identity * 2)["error"]["interval"] == row["error"]["interval"]
     np.testing.assert_array_equal(stargan.nearest(sources, own.test["images"]), sources)
 
 
@@ -503,12 +544,18 @@ def test_the_table_and_the_controls(tmp_path, monkeypatch, capsys):
     assert "| preset |" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         stargan.main(["--train", "shuffled"])
+    (tmp_path / stargan.CLOTHING / "model.keras").unlink()
+    (tmp_path / f"{stargan.CLOTHING}.png").unlink()
+    stargan.main(arguments)
+    assert not (tmp_path / f"{stargan.CLOTHING}.png").exists()
+    assert f"train.py {stargan.CLOTHING} --data-dir FOLDER" in capsys.readouterr().err
 
 
 @pytest.mark.backend_free
 def test_the_truth_of_an_emoji_is_the_other_style(monkeypatch):
     emoji = {style: RNG.integers(0, 256, (4, 64, 64, 3), "uint8") for style in ("twemoji", "noto")}
     monkeypatch.setattr("ganzoo.data.parts.load_set", lambda name, *rest: {**emoji, "captions": np.array(["x"] * 4)})
+    assert len(stargan.task_of(stargan.EMOJI, None, 5).test["images"]) == 4  # whole pairs
     own = stargan.task_of(stargan.EMOJI, None, 8)
     told = {value: (rows, asked) for _, value, rows, asked in own.translations()}
     for value, other in (("noto", "twemoji"), ("twemoji", "noto")):

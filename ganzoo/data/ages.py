@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import os
 import re
@@ -21,6 +22,7 @@ from ganzoo.data.folders import (
     read_images,
 )
 from ganzoo.data.preprocessing import Size, parse_size
+from ganzoo.data.tables import decoded, mark_between
 
 __all__ = ["AGE_CLASSES", "age_class_names", "age_labels", "ages_of", "holds_ages", "load_ages"]
 
@@ -43,9 +45,9 @@ def load_ages(
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Images and their classes of age from a folder of faces.
 
-    The age is read from a table (CSV, with a header) that has a column `age` and one of the files' names, called
-    `file`, `filename`, `image`, `path` or `name`; without a table from the files' names, which begin with it as in
-    UTKFace: ``[age]_[gender]_[race]_[date].jpg``.
+    The age is read from a table (CSV with a header, and commas, semicolons or tabs between columns) that has a column
+    `age` and one of the files' names, called `file`, `filename`, `image`, `path` or `name`; without a table from the
+    files' names, which begin with it as in UTKFace: ``[age]_[gender]_[race]_[date].jpg``.
 
     Args:
         path: of the folder; images may lie in subfolders.
@@ -65,7 +67,8 @@ def load_ages(
     Raises:
         FileNotFoundError: no such folder or table, or no images.
         ValueError: images without an age, rows without an image, ages that are no number from 0 to 130 (all are
-            named), a table without the columns, classes that do not rise from 0, files that cannot be read.
+            named), a table without the columns or not in UTF-8, classes that do not rise from 0, files that cannot be
+            read.
 
     Example:
         >>> faces, labels, names = load_ages("UTKFace", 64)     # doctest: +SKIP
@@ -149,7 +152,8 @@ def _of_names(files: list[Path], path: Path) -> dict[Path, float]:
 
 def _own_table(path: Path) -> Path | None:
     """The folder's .csv file that has the columns."""
-    tables = [file for file in sorted(path.glob("*.csv")) if file.is_file() and None not in _columns(_header(file))]
+    files = (file for file in sorted(path.glob("*")) if file.suffix.lower() == ".csv" and file.is_file())
+    tables = [file for file in files if not file.name.startswith(".") and None not in _columns(_header(file))]
     if len(tables) > 1:
         raise ValueError(
             f"Several tables of ages: name one, table=, or leave one. Received: {', '.join(map(str, tables))}"
@@ -158,8 +162,9 @@ def _own_table(path: Path) -> Path | None:
 
 
 def _header(table: Path) -> list[str]:
-    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        return next(csv.reader(file), [])
+    with table.open("rb") as file:
+        line = decoded(file.readline(), table)
+    return next(csv.reader([line], delimiter=mark_between(line) or ","), [])
 
 
 def _columns(header: Sequence[str]) -> tuple[str | None, str | None]:
@@ -174,7 +179,7 @@ def _of_table(files: list[Path], path: Path, table: Path) -> dict[Path, float]:
     if of_file is None or of_age is None:
         raise ValueError(
             f"A table of ages has a header with the columns age and file (or {', '.join(FILE_COLUMNS[1:])}), with "
-            f"commas between them. Received: {table} with the columns {', '.join(header)}"
+            f"commas, semicolons or tabs between them. Received: {table} with the columns {', '.join(header)}"
         )
     known: dict[str, list[Path]] = {}
     for file in files:
@@ -182,17 +187,17 @@ def _of_table(files: list[Path], path: Path, table: Path) -> dict[Path, float]:
             known.setdefault(name, []).append(file)
     ages: dict[Path, float] = {}
     wrong: list[str] = []
-    with table.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        for row in reader:
-            name, text = (row[of_file] or "").strip(), (row[of_age] or "").strip()
-            meant, age = known.get(name, []), _number(text)
-            if len(meant) != 1:
-                wrong.append(f"line {reader.line_num}: {len(meant) or 'no'} images of the name {name!r}")
-            elif age is None:
-                wrong.append(f"line {reader.line_num}: no age from 0 to {OLDEST}: {text!r}")
-            elif ages.setdefault(meant[0], age) != age:
-                wrong.append(f"line {reader.line_num}: another age of {name!r} than above")
+    content = decoded(table.read_bytes(), table)
+    reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=mark_between(content.partition("\n")[0]) or ",")
+    for row in reader:
+        name, text = (row[of_file] or "").strip(), (row[of_age] or "").strip()
+        meant, age = known.get(name, []), _number(text)
+        if len(meant) != 1:
+            wrong.append(f"line {reader.line_num}: {len(meant) or 'no'} images of the name {name!r}")
+        elif age is None:
+            wrong.append(f"line {reader.line_num}: no age from 0 to {OLDEST}: {text!r}")
+        elif ages.setdefault(meant[0], age) != age:
+            wrong.append(f"line {reader.line_num}: another age of {name!r} than above")
     wrong += [f"no row of the image {file.relative_to(path).as_posix()}" for file in files if file not in ages]
     if wrong:
         raise ValueError(

@@ -7,17 +7,19 @@ import difflib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ganzoo.data.folders import Reading, check_limit, existing_folder, find_images, named_together, read_images
-from ganzoo.data.part_folders import load_class_folders
+from ganzoo.data.part_folders import image_folders, load_class_folders
 from ganzoo.data.preprocessing import Size, parse_size
+from ganzoo.data.tables import decoded, mark_between
 
-__all__ = ["attribute_table", "attributes_of", "load_attributes"]
+__all__ = ["TAKEN", "attribute_table", "attributes_of", "load_attributes"]
 
+TAKEN = ("images", "source", "latents", "n", "seed", "batch_size", "averaged")  # by `generate`, and by other parts
 TABLES = (".csv", ".tsv", ".txt")
 DOMAIN = "domain"  # the attribute of class folders
 MOST = 50  # values of one attribute
@@ -51,7 +53,8 @@ def load_attributes(
             where no two are alike.
         image_size: (height, width), or one number for both; see `load_folder`.
         mode: "RGB" for colour, "L" for grey, "RGBA" for colour with transparency (see `resize_and_crop`).
-        table: the file of the table. By default the only file in `path` that ends in .csv, .tsv or .txt.
+        table: the file of the table. By default the only file in `path` that ends in .csv, .tsv or .txt, but beside
+            class folders none that names no image (README.txt).
         attributes: the columns to read. By default all.
         limit: read only the first so many images (of each class folder).
         skip_unreadable: leave out, with a warning that names them, files that cannot be read.
@@ -91,20 +94,36 @@ def load_attributes(
 
 
 def attributes_of(parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
-    """The values of each attribute among parts: of all arrays of str, sorted.
+    """The values of each attribute among parts: of all arrays of str (n,) or (n, 1), sorted.
 
     Args:
-        parts: as from `load_attributes`.
+        parts: as from `load_attributes`, or columns of a `pandas.DataFrame`.
 
     Returns:
         What `ganzoo.StarGAN` takes as its attributes.
+
+    Raises:
+        ValueError: names of which some are missing (None, NaN).
 
     Example:
         >>> attributes_of({"images": np.zeros((3, 8, 8, 3), "uint8"), "hair": np.array(["black", "brown", "black"])})
         {'hair': ['black', 'brown']}
     """
-    texts = {name: np.asarray(values) for name, values in parts.items()}
-    return {name: np.unique(each).tolist() for name, each in texts.items() if each.ndim == 1 and each.dtype.kind == "U"}
+    arrays = {name: np.asarray(values) for name, values in parts.items()}
+    return {name: sorted(set(each.ravel().tolist())) for name, each in arrays.items() if _is_text(name, each)}
+
+
+def _is_text(name: str, values: np.ndarray) -> bool:
+    """Whether values are names, one for each image."""
+    if values.dtype.kind not in "UO" or not values.ndim or values.shape[1:] not in ((), (1,)):
+        return False
+    num_texts = sum(isinstance(value, str) for value in values.ravel())
+    if 0 < num_texts < len(values):
+        raise ValueError(
+            f"{len(values) - num_texts} of {len(values)} values of {name!r} are missing, or no text: fill them in, or "
+            f"leave these images out. Received: {name} of dtype {values.dtype}"
+        )
+    return num_texts > 0
 
 
 def attribute_table(
@@ -122,6 +141,11 @@ def attribute_table(
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"{found} has two columns of one name: {named_together(twice, ', ')}. Rename one of them.")
     wanted = _known(attributes, names[1:], found)
+    if taken := [name for name in wanted if name in TAKEN]:
+        raise ValueError(
+            f"No attribute is called {', '.join(TAKEN)}: rename the column, or leave it out (attributes=). "
+            f"Received: {str(found)!r} with {', '.join(taken)}"
+        )
     files = _files_of(path, [row[0] for row in rows], found)
     columns = {name: [row[names.index(name)] for row in rows] for name in wanted}
     for name, values in columns.items():
@@ -139,6 +163,9 @@ def _table_of(path: Path, table: str | os.PathLike | None) -> Path | None:
             raise FileNotFoundError(f"No such table: {table}")
         return Path(table).expanduser()
     found = sorted(each for each in path.iterdir() if each.suffix.lower() in TABLES and not each.name.startswith("."))
+    if found and len(image_folders(path)) > 1 and not find_images(path, recursive=False, first=True):
+        known = _by_name(path, find_images(path))
+        found = [each for each in found if _begins_with(decoded(each.read_bytes(), each), known)]  # no README.txt
     if len(found) > 1:
         names = ", ".join(each.name for each in found)
         raise ValueError(f"Say which table it is, table=. Received: path={str(path)!r} with {names}")
@@ -152,10 +179,9 @@ def _table_of(path: Path, table: str | os.PathLike | None) -> Path | None:
 
 def _read(table: Path) -> tuple[list[str], list[list[str]]]:
     """Names of columns, in which all but letters and digits is _, and rows of values."""
-    text = table.read_text(encoding="utf-8-sig")
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in decoded(table.read_bytes(), table).splitlines() if line.strip()]
     lines = lines[1:] if lines and lines[0].strip().isdecimal() else lines  # CelebA's number of images
-    mark = next((each for each in ",;\t" if lines and each in lines[0]), None)
+    mark = mark_between(lines[0]) if lines else None
     rows = [line.split() for line in lines] if mark is None else list(csv.reader(lines, delimiter=mark))
     rows = [[value.strip() for value in row] for row in rows]
     if len(rows) < 2:
@@ -186,11 +212,7 @@ def _files_of(path: Path, names: list[str], table: Path) -> list[Path]:
     """The file of each name."""
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"{table} has several lines for {named_together(twice, ', ')}: leave one of each.")
-    found: dict[str, list[Path]] = {}
-    for file in (files := find_images(path)):
-        below = file.relative_to(path)
-        for key in {below.as_posix(), below.with_suffix("").as_posix(), below.name, below.stem}:
-            found.setdefault(key, []).append(file)
+    found = _by_name(path, files := find_images(path))
     if missing := [name for name in names if name not in found]:
         raise ValueError(
             f"{len(missing)} of {len(names)} names in the table are of no image in {path}: "
@@ -208,6 +230,22 @@ def _files_of(path: Path, names: list[str], table: Path) -> list[Path]:
             f"lines, or move the images away. Received: {str(table)!r}"
         )
     return chosen
+
+
+def _by_name(path: Path, files: list[Path]) -> dict[str, list[Path]]:
+    """Files by all that a table may call them."""
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        below = file.relative_to(path)
+        for key in {below.as_posix(), below.with_suffix("").as_posix(), below.name, below.stem}:
+            found.setdefault(key, []).append(file)
+    return found
+
+
+def _begins_with(text: str, names: Container[str]) -> bool:
+    """Whether a line's first column is one of the names."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return any(re.split(mark, line)[0].strip() in names for line in lines for mark in (r"[,;\t]", r"\s"))
 
 
 def _values(name: str, values: list[str], table: Path) -> np.ndarray:

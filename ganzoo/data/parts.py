@@ -53,8 +53,8 @@ def load_parts(
     Two have ``rendered`` images and ``real`` ones, which are no pairs, and what is known of the rendered:
 
     - ``"simgan_digits"`` (``simgan/digits_fonts28.npz``, and MNIST's own files): digits of 100 fonts, each 20 times
-      `warped` from seed 0, with ``labels``, beside all of MNIST's training digits; ``"test"``: of 14 other fonts, 10
-      times from seed 1, beside MNIST's test digits.
+      `warped` from seed 0, with ``labels``, beside all of MNIST's training digits; ``"test"``: of 11 other fonts, of
+      which none is nearly one of these, 10 times from seed 1, beside MNIST's test digits.
     - ``"simgan_eyes"`` (``simgan/eyes_mpiigaze_syntheyes.npz``): grey eyes of 35x55, 52 rendered with ``gaze``, two
       angles in radians, and 144 real; of either every fourth is ``"test"``, and the others are there 10 times,
       stretched and shifted a little.

@@ -10,11 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from ganzoo.data.attributes import TAKEN
 from ganzoo.engine.parts import Labels, as_array
 
 __all__ = ["Attribute", "attribute_parts", "unsaid"]
-
-TAKEN = ("images", "source", "latents", "n", "seed", "batch_size", "averaged")  # by `generate`, and by other parts
 
 
 @keras.saving.register_keras_serializable("ganzoo")
@@ -54,6 +53,9 @@ class Attribute(Labels):
             given = given.astype("int32")
         if given.dtype.kind not in "UO":
             return super().check(given, name)
+        given = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
+        if given.ndim > 1:
+            raise ValueError(f"`{name}` is one name for each image. Received: {name} of shape {given.shape}")
         return super().check(np.array([self._number(value, name) for value in given], "int32"), name)
 
     def _number(self, value: Any, name: str) -> int:

@@ -22,10 +22,11 @@ __all__ = ["StarGAN"]
 class StarGAN(GAN):
     """G is told an image x and the attributes c that it is to have; D scores images and names their attributes.
 
-    With c' the attributes that x has, and y another image, which has c: D minimises ``-L_adv + w_cls L_cls^r``, G
-    ``L_adv + w_cls L_cls^f + w_rec L_rec`` (eq. 5, 6), where ``L_adv = E[D(y)] - E[D(G(x, c))] - w_gp E[(|dD| - 1)^2]``
-    (eq. 8), ``L_cls^r = E[-log D(c|y)]``, ``L_cls^f = E[-log D(c|G(x, c))]`` (eq. 2, 3) and
-    ``L_rec = E[|x - G(G(x, c), c')|]`` (eq. 4). c are attributes of the batch: no combination that the data lack.
+    With c' the attributes of x, and y the next image of the batch, which has c: D minimises ``-L_adv + w_cls L_cls^r``,
+    G ``L_adv + w_cls L_cls^f + w_rec L_rec`` (eq. 5, 6), where ``L_adv = E[D(y)] - E[D(G(x, c))] - w_gp E[(|dD| -
+    1)^2]`` (eq. 8), ``L_cls^r = E[-log D(c|y)]``, ``L_cls^f = E[-log D(c|G(x, c))]`` (eq. 2, 3), ``L_rec = E[|x -
+    G(G(x, c), c')|]`` (eq. 4). No c is new to the data. A batch of one image, or of one c, changes nothing: shuffle
+    streams that are in order.
 
     Args:
         image_shape: (height, width, channels) in training, sides multiples of 4 and at least 8.
@@ -106,20 +107,19 @@ class StarGAN(GAN):
         return sum(losses.attribute_loss(own, batch[name]) for own, name in zip(logits, self.attributes, strict=True))
 
     def cycle_loss(self, real, fake, training):
-        before = {name: real[f"source_{name}"] for name in self.attributes}
-        again = self.run(self.generator, {"source": fake["images"], **before}, training)
-        return losses.absolute_error(again, real["source"])  # eq. 4
+        given = {"source": fake["images"], **{name: real[f"source_{name}"] for name in self.attributes}}
+        return losses.absolute_error(self.run(self.generator, given, training), real["source"])  # eq. 4
 
     def default_optimizers(self):
         return {player: keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.999) for player in self.players()}
 
-    def evaluate_batch(self, real):  # in units of [-1, 1]
-        return {"cycle": self.cycle_loss(real, self.fake(real, training=False), training=False) / 2}
+    def evaluate_batch(self, real):  # to other values and back, in units of [-1, 1]
+        other = {own: (real[f"source_{own}"] + 1) % part.num_classes for own, part in self.attributes.items()}
+        return {"cycle": self.cycle_loss(real, self.fake({**real, **other}, training=False), training=False) / 2}
 
     def attributes_of(self, images, batch_size: int = 256):
         """What D reads from images, uint8 or float in [-1, 1]: names (n,) by attribute."""
-        _, *logits = self.answers(images, batch_size)
-        return {name: part.named(own) for own, (name, part) in zip(logits, self.attributes.items())}
+        return {own: p.named(x) for x, (own, p) in zip(self.answers(images, batch_size)[1:], self.attributes.items())}
 
     def _inputs_for(self, generator, n, seed, inputs):
         return super()._inputs_for(generator, n, seed, {**unsaid(self, inputs), **inputs})

@@ -96,7 +96,7 @@ def resnet_generator(
         x = make.doubling(x, channels, f"up{i}")
     x = make.padded(x, 3, "to_image")
     x = Conv2D(target_channels, 7, kernel_initializer=normal(), name="to_image")(x)
-    x = Activation("tanh", dtype="float32", name="tanh")(x)
+    x = Activation("tanh", dtype="float32", name="to_image_tanh")(x)
     return keras.Model(inputs if classes else inputs[0], x, name=name)
 
 

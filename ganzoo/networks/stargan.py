@@ -85,6 +85,7 @@ def stargan_discriminator(
     outputs = [Activation("linear", dtype="float32", name="scores")(scores)]
     features = Flatten(name="flatten")(x)
     for own, part in attributes.items():
-        logits = Dense(part.num_channels, use_bias=False, kernel_initializer=normal(), name=f"to_{own}")(features)
+        name = f"to_{own}" if own != "scores" else "to_scores_logits"  # the other name is that of a layer above
+        logits = Dense(part.num_channels, use_bias=False, kernel_initializer=normal(), name=name)(features)
         outputs.append(Activation("linear", dtype="float32", name=f"{own}_logits")(logits))
     return keras.Model(images, outputs, name="discriminator")
