@@ -91,9 +91,9 @@ def train(name: str, runs: Path, **options) -> ganzoo.GAN:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(recipe, indent=2) + "\n")  # JSON is YAML
         return ganzoo.train(path, runs / name, **options)
-    register(WithoutAdversary)  # as "without_adversary"
+    register("refiner_alone")(WithoutAdversary)
     # One update in a step, of one batch, so that as many are made in an epoch.
-    recipe["model"], recipe["arguments"] = "without_adversary", {**recipe["arguments"], "generator_steps": 1}
+    recipe["model"], recipe["arguments"] = "refiner_alone", {**recipe["arguments"], "generator_steps": 1}
     return controls.train_without_adversary(recipe, runs / name, **options)
 
 
