@@ -35,7 +35,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from controls import model_of
+from controls import cell, model_of
 from keras import ops
 
 import ganzoo
@@ -288,12 +288,6 @@ def markdown(table: dict) -> str:
         lines += [[name, *(cell(row.get(column)) for column in columns)] for name, row in rows.items()]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join([*parts, table["protocol"]])
-
-
-def cell(found: dict | None) -> str:
-    if found is None:
-        return ""
-    return f"{found['value']:.3f}" + (" ({:.3f}-{:.3f})".format(*found["interval"]) if "interval" in found else "")
 
 
 def main(arguments: list[str] | None = None) -> None:

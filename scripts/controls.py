@@ -1,9 +1,10 @@
-"""What scripts of images to images share: trained models, and the same network trained without its adversary."""
+"""What scripts of images to images share: trained models, the same network without its adversary, tables."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -68,3 +69,18 @@ def model_of(folder: Path, command: str) -> ganzoo.GAN | None:
         for name, network in given.items():
             own[name].set_weights(network.get_weights())
     return model
+
+
+def cell(found: dict | None) -> str:
+    """A value and, where it has one, its interval; nothing for None."""
+    if found is None:
+        return ""
+    return f"{found['value']:.3f}" + (" ({:.3f}-{:.3f})".format(*found["interval"]) if "interval" in found else "")
+
+
+def lines(rows: dict[str, dict], title: str = "", cell: Callable[[dict | None], str] = cell) -> str:
+    """Rows of numbers by name as a table in Markdown, with a column for each name that any of them has."""
+    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
+    written = [[title, *(column.replace("_", " ") for column in columns)], ["---", *["--:"] * len(columns)]]
+    written += [[name, *(cell(row.get(column)) for column in columns)] for name, row in rows.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in written)

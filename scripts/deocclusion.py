@@ -25,7 +25,7 @@ from pathlib import Path
 import controls
 import keras
 import numpy as np
-from controls import model_of, recipe_of
+from controls import lines, model_of, recipe_of
 
 import ganzoo
 from ganzoo import metrics
@@ -151,17 +151,7 @@ def evaluate(args: argparse.Namespace) -> dict:
 
 
 def markdown(table: dict) -> str:
-    rows = table["rows"]
-    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    lines = [["", *(column.replace("_", " ") for column in columns)], ["---", *["--:"] * len(columns)]]
-    lines += [[name, *(cell(row.get(column)) for column in columns)] for name, row in rows.items()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{table['protocol']}"
-
-
-def cell(found: dict | None) -> str:
-    if found is None:
-        return ""
-    return f"{found['value']:.3f}" + (" ({:.3f}-{:.3f})".format(*found["interval"]) if "interval" in found else "")
+    return f"{lines(table['rows'])}\n\n{table['protocol']}"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -32,7 +32,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from controls import model_of, recipe_of, train_without_adversary
+from controls import lines, model_of, recipe_of, train_without_adversary
 
 import ganzoo
 from ganzoo import metrics
@@ -163,21 +163,14 @@ def evaluate(args: argparse.Namespace) -> dict:
 
 
 def markdown(table: dict) -> str:
-    parts = [lines(table["rows"], "")]
+    parts = [lines(table["rows"], cell=cell)]
     if table["differences"]:
-        parts.append(lines(table["differences"], "difference"))
+        parts.append(lines(table["differences"], "difference", cell))
     parts.append(f"{table['protocol']}.")
     if "preset" in table["rows"]:
         gain = table["rows"]["preset"]["gain_psnr_rgb"]["value"]
         parts.append(f"Gain of the preset in RGB: {gain:+.2f} dB; to reach: at least {GOAL}")
     return "\n\n".join(parts)
-
-
-def lines(rows: dict[str, dict], title: str) -> str:
-    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    written = [[title, *(column.replace("_", " ") for column in columns)], ["---", *["--:"] * len(columns)]]
-    written += [[name, *(cell(row.get(column)) for column in columns)] for name, row in rows.items()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in written)
 
 
 def cell(found: dict | None) -> str:
