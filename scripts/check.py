@@ -33,7 +33,9 @@ ENVIRONMENT = {
     # The same programs compiled with less care: most of JAX' time here goes into programs that run once.
     "XLA_FLAGS": "--xla_backend_optimization_level=1",
 }
-# A process per core, of one thread on PyTorch; at most four, since each holds what it compiled.
+# A process per core, of one thread on PyTorch; at most four, since each holds what it compiled. TensorFlow frees none
+# of it: by the end of all tests two processes would fill 24 GB, so they begin anew after each share of the files.
+SHARES = 3
 PROCESSES = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")
 
 
@@ -46,14 +48,19 @@ def run(command: tuple, backend: str = "", **variables: str) -> bool:
 
 def run_tests(backend: str, first: bool, arguments: list[str]) -> list[str]:
     """Runs pytest on one backend; returns what is wrong, in words."""
+    files = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/test_*.py"))]
+    shares = [arguments] if arguments else [files[i::SHARES] for i in range(SHARES)]
+    passed, skipped = True, []
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        chosen = [*PROCESSES, *arguments, f"--junitxml={report}", "--durations=15"]
-        chosen += [] if first else ["-m", "not backend_free"]
-        # What JAX compiled in one test serves the others: it is most of their time.
-        passed = run(("pytest", "-q", *chosen), backend, JAX_COMPILATION_CACHE_DIR=f"{folder}/compiled")
-        cases = ET.parse(report).iter("testcase") if report.is_file() else ()
-        skipped = [c for c in cases if c.find("skipped") is not None and c.get("classname") in NEVER_SKIPPED]
+        for share in shares:
+            chosen = [*PROCESSES, *share, f"--junitxml={report}", "--durations=10"]
+            chosen += [] if first else ["-m", "not backend_free"]
+            # What JAX compiled in one test serves the others: it is most of their time.
+            passed &= run(("pytest", "-q", *chosen), backend, JAX_COMPILATION_CACHE_DIR=f"{folder}/compiled")
+            cases = ET.parse(report).iter("testcase") if report.is_file() else ()
+            skipped += [c for c in cases if c.find("skipped") is not None and c.get("classname") in NEVER_SKIPPED]
+            report.unlink(missing_ok=True)
     faults = [f"skipped on {backend}: {case.get('classname')}.{case.get('name')}" for case in skipped]
     return faults if passed else [f"tests on {backend}", *faults]
 

@@ -1,5 +1,7 @@
 """What Keras' TensorFlow trainer is given instead of a `keras.utils.PyDataset`."""
 
+import weakref
+
 import keras
 import tensorflow as tf
 
@@ -11,21 +13,22 @@ def pipeline(feed, told: bool = False):
     for as long again as the epoch took, in the worst case, up to a minute.
 
     Args:
-        feed: what is trained or evaluated on.
+        feed: what is trained or evaluated on, and kept by the caller: TensorFlow never forgets the function of a
+            generator, and all that the function holds, a whole model, would stay with it.
         told: whether the feed is told by others when an epoch begins and ends. The order of a training's images
             depends on its step, which the thread of a pipeline reads too late.
     """
     if not isinstance(feed, keras.utils.PyDataset):
         return feed
-    count = feed.num_batches
+    count, kept = feed.num_batches, weakref.ref(feed)
 
     def batches():
         if not told:
-            feed.on_epoch_begin()
+            kept().on_epoch_begin()
         for index in range(count):
-            yield feed[index]
+            yield kept()[index]
         if not told:
-            feed.on_epoch_end()
+            kept().on_epoch_end()
 
     specs = [tf.nest.map_structure(tf.type_spec_from_value, feed[index]) for index in range(min(2, count))]
     signature = tf.nest.map_structure(_common, specs[0], specs[-1])
@@ -48,12 +51,12 @@ class Pipelines:
         telling = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: x.on_epoch_begin(), on_epoch_end=lambda epoch, logs: x.on_epoch_end()
         )
-        data, validation_data = pipeline(x, told=True), pipeline(validation_data)
+        data, validation = pipeline(x, told=True), pipeline(validation_data)
         held = callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks
         held.insert(0, telling)
         try:
             return super().fit(  # type: ignore[misc]
-                data, callbacks=callbacks, validation_data=validation_data, **kwargs
+                data, callbacks=callbacks, validation_data=validation, **kwargs
             )
         finally:
             held.remove(telling)
