@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -204,3 +207,14 @@ def test_a_step_with_direct_calls_is_the_step_without(name, monkeypatch):
         results.append([ops.convert_to_numpy(v) for v in model.variables])
     for one, other in zip(*results):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_that_was_trained_is_forgotten_with_its_data():
+    model = ganzoo.DCGAN(**ganzoo.DCGAN.tiny, seed=3)
+    data = model.data["images"].examples(16)
+    model.fit(data, batch_size=8, validation_data=data, verbose=0)
+    model.evaluate(data, batch_size=8, verbose=0)
+    kept = weakref.ref(model), weakref.ref(data)
+    del model, data
+    gc.collect()
+    assert [reference() is None for reference in kept] == [True, True]
