@@ -41,6 +41,7 @@ _HOME = {
             "SemiSupervisedGAN",
             "Pix2Pix",
             "CycleGAN",
+            "StackGAN",
             "StarGAN",
             "FramePrediction",
             "Deocclusion",

@@ -6,6 +6,7 @@ names. An archive is read where it lies.
 
 from __future__ import annotations
 
+import collections
 import csv
 import functools
 import hashlib
@@ -13,7 +14,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -25,11 +26,14 @@ from ganzoo.data.folders import IMAGE_SUFFIXES, ImageFile, Reading, find_images,
 from ganzoo.data.part_folders import halves
 from ganzoo.data.places import received, user_folders
 from ganzoo.data.preprocessing import Size, channels_of, parse_size, resize_and_crop
+from ganzoo.data.sentences import held_out, sentences_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["SETS", "find_set", "load_set"]
+
+LEAST_EMOJI = 3  # that have a keyword, for it to be a word of sentences
 
 Parts = dict[str, np.ndarray]
 
@@ -159,17 +163,42 @@ def _rain100l(place: Place, split: str, size: Size | None, mode: str) -> Parts:
 
 
 def _emoji(place: Place, split: str, size: Size | None, mode: str) -> Parts:
-    captions = {name: text for name, text in _captions(place.home).items() if _is_of(split, name)}
+    captions = {row["name"]: row["caption"] for row in _table(place.home) if _is_of(split, row["name"])}
+    return _styles(place, list(captions), size, mode) | {"captions": np.array(list(captions.values()), dtype=np.str_)}
+
+
+def _styles(place: Place, names: Sequence[str], size: Size | None, mode: str) -> Parts:
+    """Emoji of these names in both styles."""
     parts: Parts = {}
     for style in ("twemoji", "noto"):
         files = place.files(style)
-        if missing := [name for name in captions if name not in files]:
+        if missing := [name for name in names if name not in files]:
             raise FileNotFoundError(
                 f"{place.images} lacks {style}/ of {named_together(missing, ', ')}, which captions.csv names. "
                 "Fetch the data set anew."
             )
-        parts[style] = _read({name: files[name] for name in captions}, (72, 72), size, mode, place)
-    return parts | {"captions": np.array(list(captions.values()), dtype=np.str_)}
+        parts[style] = _read({name: files[name] for name in names}, (72, 72), size, mode, place)
+    return parts
+
+
+def _emoji_captions(place: Place, split: str, size: Size | None, mode: str) -> Parts:
+    table = _table(place.home)
+    test = {*held_out({row["name"]: row["caption"] for row in table})}
+    rows = [row for row in table if (row["name"] in test) == (split == "test")]
+    keywords = [[word for word in (row.get("keywords") or "").split("|") if word] for row in rows]
+    counts = collections.Counter(word for own in keywords for word in own)
+    told = [[row["caption"]] for row in rows]
+    if split == "train":
+        told = [
+            sentences_of(row["name"], row["caption"], [word for word in own if counts[word] >= LEAST_EMOJI])
+            for row, own in zip(rows, keywords)
+        ]
+    styles = _styles(place, [row["name"] for row in rows], size, mode)
+    num = len(told[0])  # sentences of an image
+    images = np.stack(list(styles.values()), axis=1).repeat(num, axis=1)
+    parts = {"images": images.reshape(-1, *images.shape[2:]), "captions": np.array([own * 2 for own in told]).ravel()}
+    columns = {"emoji": "name", "group": "group"}
+    return parts | {own: np.repeat([row.get(key) or "" for row in rows], 2 * num) for own, key in columns.items()}
 
 
 def _is_of(split: str, name: str) -> bool:
@@ -182,8 +211,8 @@ def _photos(place: Place, split: str, size: Size | None, mode: str) -> Parts:
     return {"photo": crops_of(list(files.values()), parse_size(size or 96), reading, place.images, num)}
 
 
-def _captions(folder: Path) -> dict[str, str]:
-    """Captions by the emoji's file name, in the order of the table."""
+def _table(folder: Path) -> list[dict[str, str]]:
+    """The rows of the table of captions."""
     file = folder / "captions.csv"
     if not file.is_file():
         raise FileNotFoundError(f"No such file: {file}. Fetch the data set anew.")
@@ -191,7 +220,7 @@ def _captions(folder: Path) -> dict[str, str]:
         rows = list(csv.DictReader(lines))
     if not rows or not all(row.get("name") and row.get("caption") for row in rows):
         raise ValueError(f"{file} must have the columns 'name' and 'caption', filled in every row. Fetch it anew.")
-    return {row["name"]: row["caption"] for row in rows}
+    return rows
 
 
 @dataclass(frozen=True)
@@ -210,4 +239,5 @@ SETS = {
     "photos": PartSet("sr_photos", "sr_photos.zip", "BSDS500_train", _photos),
     "rain100l": PartSet("rain100l", "rain100l_256.zip", "train/input", _rain100l),
     "emoji": PartSet("emoji_captions", "emoji72.zip", "twemoji", _emoji),
+    "emoji_captions": PartSet("emoji_captions", "emoji72.zip", "twemoji", _emoji_captions),
 }

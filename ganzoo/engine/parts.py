@@ -6,7 +6,6 @@ A model says it with `data={name: Part}`; its networks take the parts that their
 from __future__ import annotations
 
 import collections
-import re
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from keras import ops
 
 from ganzoo.data.folders import Reading, find_images, opened
 from ganzoo.data.preprocessing import check_images, check_positive
+from ganzoo.data.sentences import words_of
 
 __all__ = ["Images", "Labels", "Part", "Text", "Vectors"]
 
@@ -362,12 +362,6 @@ class Text(Part):
     def get_config(self):
         own = {"vocabulary": self.vocabulary, "length": self.length}
         return {**own, "group": self.group, "derived": self.derived}
-
-
-def words_of(sentence: str | bytes) -> list[str]:
-    """The words of a sentence: runs of letters and digits, in lower case."""
-    text = sentence.decode("utf-8", "replace") if isinstance(sentence, bytes) else str(sentence)
-    return re.findall(r"[^\W_]+", text.lower())
 
 
 def vocabulary_of(sentences: Iterable[str], max_words: int | None = None) -> list[str]:

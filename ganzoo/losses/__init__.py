@@ -6,6 +6,7 @@ return a float32 scalar, the mean over all logits.
 
 from ganzoo.losses.absolute import absolute_error
 from ganzoo.losses.classes import attribute_loss, class_loss, code_loss
+from ganzoo.losses.divergence import normal_divergence
 from ganzoo.losses.entropy import (
     minimax_generator_loss,
     non_saturating_discriminator_loss,
@@ -34,6 +35,7 @@ __all__ = [
     "non_saturating_discriminator_loss",
     "non_saturating_generator_loss",
     "norm_penalty",
+    "normal_divergence",
     "perceptual_loss",
     "relativistic_average_loss",
     "relativistic_pairing_loss",

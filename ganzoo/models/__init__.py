@@ -25,6 +25,7 @@ from ganzoo.models.semisupervised import SemiSupervisedGAN
 from ganzoo.models.simgan import SimGAN
 from ganzoo.models.sngan import SNGAN
 from ganzoo.models.srgan import SRGAN
+from ganzoo.models.stackgan import StackGAN
 from ganzoo.models.stargan import StarGAN
 from ganzoo.models.vanilla_gan import VanillaGAN
 from ganzoo.models.wgan import WGAN
@@ -59,6 +60,7 @@ __all__ = [
     "RelativisticGAN",
     "SemiSupervisedGAN",
     "SimGAN",
+    "StackGAN",
     "StarGAN",
     "VanillaGAN",
     "get_model",
