@@ -182,7 +182,7 @@ def _styles(place: Place, names: Sequence[str], size: Size | None, mode: str) ->
 
 
 def _emoji_captions(place: Place, split: str, size: Size | None, mode: str) -> Parts:
-    table = _table(place.home)
+    table = sorted(_table(place.home), key=lambda row: _hash_of(row["name"]))  # as mixed as sheets of them should be
     test = {*held_out({row["name"]: row["caption"] for row in table})}
     rows = [row for row in table if (row["name"] in test) == (split == "test")]
     keywords = [[word for word in (row.get("keywords") or "").split("|") if word] for row in rows]
@@ -193,12 +193,12 @@ def _emoji_captions(place: Place, split: str, size: Size | None, mode: str) -> P
             sentences_of(row["name"], row["caption"], [word for word in own if counts[word] >= LEAST_EMOJI])
             for row, own in zip(rows, keywords)
         ]
-    styles = _styles(place, [row["name"] for row in rows], size, mode)
-    num = len(told[0])  # sentences of an image
-    images = np.stack(list(styles.values()), axis=1).repeat(num, axis=1)
-    parts = {"images": images.reshape(-1, *images.shape[2:]), "captions": np.array([own * 2 for own in told]).ravel()}
-    columns = {"emoji": "name", "group": "group"}
-    return parts | {own: np.repeat([row.get(key) or "" for row in rows], 2 * num) for own, key in columns.items()}
+    styles = np.stack(list(_styles(place, [row["name"] for row in rows], size, mode).values()), axis=1)
+    images = styles.reshape(-1, *styles.shape[2:])
+    sentences = np.array(told).T  # all captions first, then all with the first addition, ...
+    columns = {own: np.array([row.get(key) or "" for row in rows]) for own, key in (("emoji", "name"), ("group",) * 2)}
+    parts = {"images": np.tile(images, (len(sentences), 1, 1, 1)), "captions": sentences.repeat(2, axis=1).ravel()}
+    return parts | {own: np.tile(x.repeat(2), len(sentences)) for own, x in columns.items()}
 
 
 def _is_of(split: str, name: str) -> bool:

@@ -47,10 +47,10 @@ def load_parts(
     - ``"emoji"`` (``emoji_captions/emoji72.zip`` and ``captions.csv``): ``twemoji`` and ``noto``, the same emoji in two
       styles, 72x72, and their ``captions``, an array of str. About 1 of 10 is ``"test"``: where the SHA-256 of the file
       name without its ending, as a number, is divisible by 10.
-    - ``"emoji_captions"``, from the same files: ``images`` in both styles, and ``captions``, four for each, one after
-      the other (`sentences_of`, with keywords of at least three emoji). ``"test"`` has the caption alone, of at most
-      one emoji in ten, whose words all stand in captions to train on (`held_out`): the split is another than that of
-      ``"emoji"``. Beside them ``emoji`` and ``group``, names.
+    - ``"emoji_captions"``, from the same files: ``images`` in both styles, one after the other, and ``captions``: all
+      of them four times, with the sentences of `sentences_of` in turn (keywords of at least three emoji). ``"test"``
+      has the captions alone, of at most one emoji in ten, whose words all stand in captions to train on (`held_out`):
+      the split is another than that of ``"emoji"``. Beside them ``emoji`` and ``group``, names.
     - ``"emoji_styles"``, from the same files: ``images`` in both styles, and their ``style``, "noto" or "twemoji": each
       emoji in Twemoji's, followed by the same in Noto's.
 
