@@ -54,7 +54,7 @@ COMPOSITIONS = (
         "black flower",
     ),
     *("blue heart with arrow", "green broken heart", "red tree", "white house", "brown heart on fire", "yellow book"),
-    *("cat with tongue", "dog with sunglasses", "sun with face", "tree with heart", "red moon", "green fire"),
+    *("cat with tongue", "dog with sunglasses", "sun with hat", "tree with heart", "red moon", "green fire"),
 )
 
 

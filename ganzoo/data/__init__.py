@@ -25,6 +25,7 @@ from ganzoo.data.part_folders import load_class_folders, load_domains, load_pair
 from ganzoo.data.parts import load_parts
 from ganzoo.data.preprocessing import check_images, resize, resize_and_crop, to_float, to_uint8
 from ganzoo.data.rendered import warped
+from ganzoo.data.sentences import held_out, sentences_of
 from ganzoo.data.shrinking import shrunk
 from ganzoo.data.sources import load
 from ganzoo.data.toys import gaussian_1d, gaussian_grid, gaussian_ring, grid_centres, ring_centres
@@ -45,6 +46,7 @@ __all__ = [
     "gaussian_ring",
     "grey",
     "grid_centres",
+    "held_out",
     "load",
     "load_ages",
     "load_attributes",
@@ -61,6 +63,7 @@ __all__ = [
     "resize",
     "resize_and_crop",
     "ring_centres",
+    "sentences_of",
     "shrunk",
     "to_float",
     "to_uint8",
