@@ -7,10 +7,9 @@ import keras
 from keras import ops
 
 from ganzoo import losses
-from ganzoo.data.preprocessing import as_image_shape
 from ganzoo.engine.gan import GAN
 from ganzoo.engine.parts import Images, Part, Text
-from ganzoo.networks.stackgan import stackgan_discriminator, stackgan_generator, stages_of
+from ganzoo.networks.stackgan import checked_shape, stackgan_discriminator, stackgan_generator, stages_of
 from ganzoo.zoo.registry import register
 
 __all__ = ["StackGAN"]
@@ -81,7 +80,7 @@ class StackGAN(GAN):
         discriminator=None,
         **kwargs,
     ):
-        shape, told = as_image_shape(image_shape), captions or Text(vocabulary, length)
+        shape, told = checked_shape(image_shape), captions or Text(vocabulary, length)
         sizes = (latent_dim, condition_dim, width, blocks, units)
         half = (shape[0] // 2, shape[1] // 2, shape[2])
         super().__init__(

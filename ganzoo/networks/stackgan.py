@@ -27,7 +27,7 @@ from ganzoo.networks.sentences import sentence_encoder
 if TYPE_CHECKING:
     from ganzoo.engine.parts import Part
 
-__all__ = ["MULTIPLE", "stackgan_discriminator", "stackgan_generator", "stages_of"]
+__all__ = ["MULTIPLE", "checked_shape", "stackgan_discriminator", "stackgan_generator", "stages_of"]
 
 MULTIPLE = 16  # four doublings
 MOST = 4  # times `width`: channels of a judge's coarsest level
@@ -68,7 +68,7 @@ def stackgan_generator(
         Zhang et al. 2016, arXiv:1612.03242, section 3 (c, residual blocks); Zhang et al. 2017, arXiv:1710.10916,
         section 4 (both stages in one network).
     """
-    height, breadth, channels = _checked(image_shape)
+    height, breadth, channels = checked_shape(image_shape)
     check_positive(latent_dim=latent_dim, condition_dim=condition_dim, width=width, blocks=blocks)
     latents, noise = keras.Input((latent_dim,), name="latents"), keras.Input((condition_dim,), name="condition_noise")
     told, sentence = sentence_encoder(captions, units)
@@ -128,7 +128,7 @@ def stackgan_discriminator(
     Reference:
         Zhang et al. 2017, arXiv:1710.10916, section 4 (a judge for each size, with and without the sentence).
     """
-    height, breadth, channels = _checked(image_shape)
+    height, breadth, channels = checked_shape(image_shape)
     check_positive(width=width, units=units)
     images = keras.Input((height, breadth, channels), name="images")
     small = keras.Input((height // 2, breadth // 2, channels), name="small")
@@ -153,7 +153,7 @@ def _judged(images, sentence, width: int, constrained):
         yield Activation("linear", dtype="float32", name=name)(logit)
 
 
-def _checked(image_shape: tuple[int, ...]) -> tuple[int, ...]:
+def checked_shape(image_shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape, if the two stages can draw it."""
     shape = as_image_shape(image_shape)
     if len(shape) != 3 or any(side % MULTIPLE for side in shape[:2]):
