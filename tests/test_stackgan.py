@@ -217,12 +217,12 @@ def test_the_divergence_has_its_closed_form(dtype):
 
 
 def test_the_losses_are_those_of_the_paper(monkeypatch):
-    model = tiny(unconditional_weight=0.5, divergence_weight=3.0)
+    model = tiny(divergence_weight=3.0)
     captions = ["red heart", "blue square", "blue square", "a heart"]  # the third follows one of its own caption
     real = batch_of(model, captions, training=False)
     assert values(real["is_other"]).tolist() == [True, True, False, True]
     told = model.data["captions"].check(captions, "captions")
-    np.testing.assert_array_equal(values(real["mismatched"]), np.roll(told, 1, axis=0))
+    np.testing.assert_array_equal(values(real["wrong"]), np.roll(told, 1, axis=0))
     images = values(real["images"])
     np.testing.assert_allclose(values(real["small"]), images.reshape(4, 8, 2, 8, 2, 3).mean(axis=(2, 4)), atol=1e-6)
     fake = model.fake(real, training=False)
@@ -239,11 +239,11 @@ def test_the_losses_are_those_of_the_paper(monkeypatch):
     expected = sum(
         softplus(-r[i]).mean()
         + (softplus(f[i]).mean() + softplus(w[i])[[0, 1, 3]].mean()) / 2
-        + 0.5 * (softplus(-r[i + 1]).mean() + softplus(f[i + 1]).mean())
+        + (softplus(-r[i + 1]).mean() + softplus(f[i + 1]).mean())
         for i in (0, 2)
     )
     assert float(model.discriminator_loss(real, fake, False)) == pytest.approx(expected, rel=1e-5)
-    expected = sum(softplus(-f[i]).mean() + 0.5 * softplus(-f[i + 1]).mean() for i in (0, 2))
+    expected = sum(softplus(-f[i]).mean() + softplus(-f[i + 1]).mean() for i in (0, 2))
     expected += 3.0 * float(losses.normal_divergence(fake["mean"], fake["log_variance"]))
     assert float(model.generator_loss(real, fake, False)) == pytest.approx(expected, rel=1e-5)
 
@@ -269,7 +269,7 @@ def test_words_are_unknown_now_and_then_in_training_alone():
         and 0.3 < (seen[told > 0] == 1).mean() < 0.7
     )
     assert values(real["is_other"]).all()  # by the whole sentences
-    np.testing.assert_array_equal(values(real["mismatched"]), np.roll(seen, 1, axis=0))
+    np.testing.assert_array_equal(values(real["wrong"]), np.roll(seen, 1, axis=0))
 
 
 def test_both_sizes_are_augmented(monkeypatch):

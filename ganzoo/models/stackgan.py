@@ -14,9 +14,6 @@ from ganzoo.zoo.registry import register
 
 __all__ = ["StackGAN"]
 
-SIZES = (0, 2)  # of D's four logits those of images and of small ones, with the sentence; without it the next of each
-UNKNOWN = 1  # the number of a word that the vocabulary does not hold
-
 
 @register("stackgan")
 @keras.saving.register_keras_serializable(package="ganzoo")
@@ -26,20 +23,17 @@ class StackGAN(GAN):
     D has a judge for each of the two sizes i, with a logit of the image alone, ``U_i(x)``, and one of image and
     sentence, ``C_i(x, t)``. With y = G(z, t), t' the sentence of another image of the batch, and cross-entropies
     ``H1(a) = softplus(-a)``, ``H0(a) = softplus(a)``, D minimises ``sum_i E[H1(C_i(x, t)) + (H0(C_i(y, t)) + H0(C_i(x,
-    t'))) / 2 + w_u (H1(U_i(x)) + H0(U_i(y)))]``, and G ``sum_i E[H1(C_i(y, t)) + w_u H1(U_i(y))] + w_kl KL(N(m, s^2) ||
-    N(0, 1))``.
+    t'))) / 2 + H1(U_i(x)) + H0(U_i(y))]``, G ``sum_i E[H1(C_i(y, t)) + H1(U_i(y))] + w_kl KL(N(m, s^2) || N(0, 1))``.
 
     Unknown words are one word, for which a part of the words stands in training; a sentence without words is the mean
     of none, and what is drawn for it depends on the noise alone. Words beyond `length` are left out, with a warning.
 
     Args:
         image_shape: (height, width, channels), height and width multiples of 16.
-        vocabulary: the words of `ganzoo.Text`; `ganzoo.engine.parts.vocabulary_of(sentences)` makes it.
-        length: int, words of a sentence that are read.
+        vocabulary, length: those of `ganzoo.Text`; `ganzoo.engine.parts.vocabulary_of(sentences)` makes the first.
         captions: instead of the two `ganzoo.Vectors(n)`, what an encoder of your own makes of sentences.
         latent_dim, condition_dim, width, blocks, units: ints, see `ganzoo.networks.stackgan.stackgan_generator`.
-        discriminator_width: int, see `stackgan_discriminator`.
-        unconditional_weight, divergence_weight: floats, w_u and w_kl.
+        divergence_weight: float, w_kl.
         word_dropout: float in [0, 1), how many words are unknown in training.
         generator, discriminator: your own, from "captions" and latents (`stages_of`), and from "small" too.
         **kwargs: see `ganzoo.engine.base.BaseGAN`.
@@ -58,8 +52,7 @@ class StackGAN(GAN):
 
     tiny = {"image_shape": (16, 16, 1), "vocabulary": ["red", "blue", "heart"], "length": 4, "width": 2}
     tiny |= {"latent_dim": 3, "condition_dim": 4, "units": 4}
-    tiny_sizes = ((16, 16), (32, 48))
-    shaped_by = {"images": "image_shape", "captions": "vocabulary"}
+    tiny_sizes, shaped_by = ((16, 16), (32, 48)), {"images": "image_shape", "captions": "vocabulary"}
 
     def __init__(
         self,
@@ -72,8 +65,6 @@ class StackGAN(GAN):
         width: int = 32,
         blocks: int = 1,
         units: int = 64,
-        discriminator_width: int | None = None,
-        unconditional_weight: float = 1.0,
         divergence_weight: float = 2.0,
         word_dropout: float = 0.1,
         generator=None,
@@ -81,20 +72,17 @@ class StackGAN(GAN):
         **kwargs,
     ):
         shape, told = checked_shape(image_shape), captions or Text(vocabulary, length)
-        sizes = (latent_dim, condition_dim, width, blocks, units)
         half = (shape[0] // 2, shape[1] // 2, shape[2])
         super().__init__(
-            generator or partial(stackgan_generator, shape, told, *sizes),
-            discriminator or partial(stackgan_discriminator, shape, told, discriminator_width or width, units),
+            generator or partial(stackgan_generator, shape, told, latent_dim, condition_dim, width, blocks, units),
+            discriminator or partial(stackgan_discriminator, shape, told, width, units),
             **{"data": {"images": Images(shape), "captions": told, "small": Images(half, derived=True)}, **kwargs},
         )
         self.stages = cache(stages_of)  # a function, so that Keras does not count the weights twice
-        self.stages(self.generator), self.stages(self.generator_ema)
         self.condition_dim = self.stages(self.generator).outputs[2].shape[-1]
         self.arguments = {"image_shape": shape, "vocabulary": list(vocabulary), "length": length, "captions": captions}
-        self.arguments |= dict(zip(("latent_dim", "condition_dim", "width", "blocks", "units"), sizes, strict=True))
-        self.arguments |= {"discriminator_width": discriminator_width, "unconditional_weight": unconditional_weight}
-        self.arguments |= {"divergence_weight": divergence_weight, "word_dropout": word_dropout}
+        self.arguments |= {"latent_dim": latent_dim, "condition_dim": condition_dim, "width": width, "blocks": blocks}
+        self.arguments |= {"units": units, "divergence_weight": divergence_weight, "word_dropout": word_dropout}
 
     def latents(self, num):
         names = {"latents": self.latent_dim, "condition_noise": self.condition_dim}
@@ -103,15 +91,11 @@ class StackGAN(GAN):
     def prepare(self, real, training):
         """With small images, and beside each image the sentence of the one before, and whether that is another."""
         captions, small = real["captions"], ops.average_pool(real["images"], (2, 2), (2, 2))
-        different = ops.not_equal(captions, ops.roll(captions, 1, axis=0))
-        if training and hasattr(self.data["captions"], "num_words"):
+        other = ops.any(ops.not_equal(captions, ops.roll(captions, 1, axis=0)), axis=tuple(range(1, captions.ndim)))
+        if training and hasattr(self.data["captions"], "num_words"):  # 1 is the number of unknown words
             forgotten = self.noise("uniform", ops.shape(captions)) < self.arguments["word_dropout"]
-            captions = ops.where(ops.logical_and(forgotten, captions > 0), UNKNOWN, captions)
-        mismatched = {
-            "mismatched": ops.roll(captions, 1, axis=0),
-            "is_other": ops.any(different, axis=tuple(range(1, captions.ndim))),
-        }
-        return {"small": small, **real, "captions": captions, **mismatched}
+            captions = ops.where(ops.logical_and(forgotten, captions > 0), 1, captions)
+        return {"small": small, **real, "captions": captions, "wrong": ops.roll(captions, 1, axis=0), "is_other": other}
 
     def fake(self, real, training):
         """The batch with the images of both sizes that are drawn, and what they are drawn from."""
@@ -127,20 +111,15 @@ class StackGAN(GAN):
         return super().discriminate(moved, training)
 
     def discriminator_loss(self, real, fake, training):
-        judge, loss = partial(self.discriminate, training=training), 0.0
-        reals, fakes, wrong = judge(real), judge(fake), judge({**real, "captions": real["mismatched"]})
-        other = ops.cast(real["is_other"], "float32")[:, None]
-        for i in SIZES:
+        judge, other = partial(self.discriminate, training=training), ops.cast(real["is_other"], "float32")[:, None]
+        reals, fakes, wrong, loss = judge(real), judge(fake), judge({**real, "captions": real["wrong"]}), 0.0
+        for i in (0, 2):  # of images, of small ones: C_i, and behind it U_i
             mismatch = ops.sum(other * ops.softplus(wrong[i])) / ops.maximum(ops.sum(other), 1.0)
             loss += ops.mean(ops.softplus(-reals[i])) + (ops.mean(ops.softplus(fakes[i])) + mismatch) / 2
-            alone = losses.non_saturating_discriminator_loss(reals[i + 1], fakes[i + 1])
-            loss += self.arguments["unconditional_weight"] * alone
+            loss += losses.non_saturating_discriminator_loss(reals[i + 1], fakes[i + 1])
         return loss
 
     def generator_loss(self, real, fake, training):
-        logits, w = self.discriminate(fake, training), self.arguments
-        loss = w["divergence_weight"] * losses.normal_divergence(fake["mean"], fake["log_variance"])
-        for i in SIZES:
-            loss += losses.non_saturating_generator_loss(logits[i])
-            loss += w["unconditional_weight"] * losses.non_saturating_generator_loss(logits[i + 1])
-        return loss
+        adversarial = sum(map(losses.non_saturating_generator_loss, self.discriminate(fake, training)))
+        divergence = losses.normal_divergence(fake["mean"], fake["log_variance"])
+        return adversarial + self.arguments["divergence_weight"] * divergence
