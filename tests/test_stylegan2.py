@@ -309,6 +309,8 @@ def test_l08_penalties_come_in_their_steps_and_path_length_moves_in_these_alone(
         model.fit(DATA[:8], batch_size=8, verbose=0)
         lengths.append(float(array(model.path_length)))
     assert 0 < lengths[0] == lengths[1] < lengths[2] == lengths[3]
+    for network in (model.generator, model.generator_ema):  # the mean style follows training
+        assert np.abs(array(network.get_layer("styles").get_layer("mix").mean)).max() > 0
     without = tiny(path_weight=0.0)
     without.fit(DATA[:8], batch_size=8, verbose=0)
     assert float(array(without.path_length)) == 0

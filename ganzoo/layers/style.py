@@ -205,7 +205,7 @@ class MixedStyles(keras.layers.Layer):
 
     def build(self, input_shape):
         shape = input_shape[0][-1:]
-        self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
+        self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, aggregation="mean", name="mean")
         self.built = True
 
     def call(self, inputs, training=None):

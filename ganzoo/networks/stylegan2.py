@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras.layers import Activation, Add, Concatenate, Dot, Flatten, Rescaling
+from keras.layers import Activation, Add, Concatenate, Dot, Flatten, Rescaling, Reshape
 
 from ganzoo.data.preprocessing import check_positive
 from ganzoo.layers import (
@@ -19,6 +19,7 @@ from ganzoo.layers import (
     ModulatedConv2D,
     NoiseInput,
     PixelNorm,
+    Split,
     scaled_leaky_relu,
 )
 from ganzoo.networks.dcgan import embedding, smallest_size
@@ -113,10 +114,12 @@ def _mapping(latent_dim: int, num_layers: int, num_classes: int | None) -> keras
 
 def _synthesis(image_shape, latent_dim: int, width: int, widest: int, tanh: bool) -> keras.Model:
     height, breadth, doublings = smallest_size(image_shape)
-    given = keras.Input((num_styles(image_shape), latent_dim), name="styles")
+    num = num_styles(image_shape)
+    given = keras.Input((num, latent_dim), name="styles")
+    each = Split(num, name="each")(Reshape((num * latent_dim,), name="flat")(given))
 
     def modulated(x, layer: int, filters: int, name: str, **options):
-        scales = EqualizedDense(x.shape[-1], bias=1.0, name=f"{name}_scales")(given[:, layer])
+        scales = EqualizedDense(x.shape[-1], bias=1.0, name=f"{name}_scales")(each[layer])
         return ModulatedConv2D(filters, name=name, **options)([x, scales])
 
     def convolved(x, layer: int, filters: int, name: str, **options):
@@ -127,13 +130,15 @@ def _synthesis(image_shape, latent_dim: int, width: int, widest: int, tanh: bool
     for i in range(doublings + 1):
         channels = min(widest, width * 2 ** (doublings - i))
         if i == 0:
-            x = LearnedConstant((height, breadth, channels), name="constant")(given[:, 0])
+            x = LearnedConstant((height, breadth, channels), name="constant")(each[0])
         else:
             x = convolved(x, 2 * i - 1, channels, f"size{i}_up", double=True)
         x = convolved(x, 2 * i, channels, f"size{i}_conv")
         colours = modulated(x, 2 * i + 1, image_shape[-1], f"size{i}_to_image", kernel_size=1, demodulate=False)
         if image is not None:
-            colours = Add(name=f"size{i}_sum")([Grow(FIR, name=f"size{i}_grow")(image), colours])
+            colours = Add(dtype="float32", name=f"size{i}_sum")(
+                [Grow(FIR, dtype="float32", name=f"size{i}_grow")(image), colours]
+            )
         image = colours
     end = Activation("tanh", dtype="float32", name="image") if tanh else Clip(-1.0, 1.0, dtype="float32", name="image")
     return keras.Model(given, end(image), name="synthesis")
