@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 import stylegan2
 
 FIR = np.array([1, 3, 3, 1]) / 8
-TOLERANCE = {"float32": 2e-5, "mixed_bfloat16": 4e-2}
+TOLERANCE = 1e-4  # both routes compute in float32
 
 
 def array(x):
@@ -107,7 +107,7 @@ def test_k02_modulated_convolution_value_first_and_second_derivative(size, demod
     fast, plain = Together(own, name="fast"), PerImage(own, name="plain")
     fast.built = plain.built = True
     expected, got = derivatives(plain, both, c, q), derivatives(fast, both, c, q)
-    assert_close(got, expected, TOLERANCE["float32"])
+    assert_close(got, expected, TOLERANCE)
     assert len(got.second) == 3 and all(np.abs(x).max() > 0 for x in got.second)
 
 
@@ -166,7 +166,7 @@ def test_k02_a_halving_convolution_filters_first(size):
     plain = Filtered(layer, name="plain")
     plain.built = True
     c, q = random((2, 4, 3, 4), 4), random(x.shape, 5)
-    assert_close(derivatives(layer, x, c, q), derivatives(plain, x, c, q), TOLERANCE["float32"])
+    assert_close(derivatives(layer, x, c, q), derivatives(plain, x, c, q), TOLERANCE)
 
 
 def test_n10_equalised_learning_rate():
