@@ -155,6 +155,8 @@ def train(
         if before is not None and before["finished"]:
             _say(verbose, f"The training in {folder} is finished already.")
             return keras.saving.load_model(folder / MODEL)
+        for unfinished in folder.glob(".*.tmp"):  # of a process that was killed as it wrote
+            unfinished.unlink()
         model = compiled(recipe, max(map(len, parts.values())), preset)
         if before is None:
             _begin(folder, record, model, parts, recipe.training.batch_size)
