@@ -116,7 +116,7 @@ def train(preset: str, kind: str, runs: Path, data_dir=None, epochs: int | None 
     """Trains a preset or a control of it in its folder of `runs`, or goes on with it; options are `ganzoo.train`'s."""
     folder = folder_of(runs, preset, kind)
     runs.mkdir(parents=True, exist_ok=True)
-    given = {"extractor": extractor_of(preset), "data_dir": data_dir, **options}
+    given = {"extractor": extractor_of(preset), "data_dir": data_dir, "augment": False, **options}  # but the recipe's
     if kind == "preset":
         return ganzoo.train(preset, folder, epochs=epochs, **given)
     path = folder.with_name(f"{folder.name}.yaml")
@@ -166,12 +166,13 @@ def row(model: ganzoo.GAN, reference: metrics.Reference, num: int, see, **told) 
 
 
 def log_of(folder: Path) -> dict[str, list[float]]:
-    """The columns of a training's log; none of a training elsewhere."""
+    """The columns of a training's log that are whole; none of a training elsewhere."""
     if not (folder / "log.csv").is_file():
         return {}
     with open(folder / "log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    return {name: [float(each[name]) for each in rows] for name in (rows[0] if rows else ())}
+    columns = {name: [each[name] for each in rows] for name in (rows[0] if rows else ())}
+    return {name: [float(x) for x in column] for name, column in columns.items() if "NA" not in column}
 
 
 def evaluate(preset: str, args: argparse.Namespace) -> dict:

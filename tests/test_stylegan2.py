@@ -410,6 +410,19 @@ def test_recipes_in_the_size_of_a_paper_are_no_presets():
         assert model.ema_decay == recipe.arguments["ema_decay"] and model.gamma == recipe.arguments["gamma"]
 
 
+class Means:
+    """Twelve features: the mean colours of an image's quarters."""
+
+    name = id = "means"
+
+    def features(self, images):
+        return self.float_features(images.astype("float32"))
+
+    def float_features(self, images):
+        return np.asarray(images).reshape(-1, 2, 32, 2, 32, 3).mean(axis=(2, 4)).reshape(-1, 12)
+
+
+@pytest.mark.backend_free
 def test_the_script(tmp_path, monkeypatch, capsys):
     images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), "uint8")
     recipe = stylegan2.recipe_of(stylegan2.EMOJI)
@@ -421,6 +434,7 @@ def test_the_script(tmp_path, monkeypatch, capsys):
     own = {stylegan2.EMOJI: recipe, stylegan2.DCGAN: dcgan}
     monkeypatch.setattr(stylegan2, "recipe_of", lambda preset: json.loads(json.dumps(own[preset])))
     monkeypatch.setattr(stylegan2, "images_of", lambda preset, data_dir: images)
+    monkeypatch.setattr(stylegan2, "extractor_of", lambda preset: Means())
     monkeypatch.setattr("ganzoo.zoo.training.MONITORED", 40)
     timed = {"stylegan2": 30.0, "dcgan": 10.0}
     monkeypatch.setattr(stylegan2, "seconds_of", lambda recipe, images, path: path.touch() or timed[recipe["model"]])

@@ -66,7 +66,7 @@ class StyleGAN2(GAN):
         **kwargs,
     ):
         shape, self.intervals = as_image_shape(image_shape), check_intervals(intervals)
-        both = {"image_shape": shape, "width": width, "widest": widest, "num_classes": num_classes}
+        both: dict = {"image_shape": shape, "width": width, "widest": widest, "num_classes": num_classes}
         drawing = {**both, "latent_dim": latent_dim, "mapping_layers": mapping_layers, "tanh": tanh}
         super().__init__(
             generator or partial(stylegan2_generator, **drawing),
