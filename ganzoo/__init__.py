@@ -42,6 +42,7 @@ _HOME = {
             "Pix2Pix",
             "CycleGAN",
             "StarGAN",
+            "StyleGAN2",
             "FramePrediction",
             "Deocclusion",
             "SRGAN",
