@@ -86,13 +86,7 @@ def check_intervals(intervals: Sequence[int], num: int = 2) -> tuple[int, ...]:
     Raises:
         ValueError: it is not `num` whole numbers of at least 1.
     """
-    steps = tuple(intervals) if isinstance(intervals, (tuple, list)) else ()
-    if len(steps) != num or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in steps):
-        raise ValueError(
-            f"`intervals` is {num} numbers of training steps, one for each penalty, 1 for every step. "
-            f"Received: intervals={intervals!r}"
-        )
-    return steps
+    return _whole("intervals", intervals, num, 1, "one for each penalty, 1 for every step")
 
 
 def check_lengths(pretraining: Sequence[int], num: int = 2) -> tuple[int, ...]:
@@ -101,10 +95,11 @@ def check_lengths(pretraining: Sequence[int], num: int = 2) -> tuple[int, ...]:
     Raises:
         ValueError: it is not `num` whole numbers of at least 0.
     """
-    lengths = tuple(pretraining) if isinstance(pretraining, (tuple, list)) else ()
-    if len(lengths) != num or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in lengths):
-        raise ValueError(
-            f"`pretraining` is {num} numbers of training steps, one for each phase, 0 for none. "
-            f"Received: pretraining={pretraining!r}"
-        )
-    return lengths
+    return _whole("pretraining", pretraining, num, 0, "one for each phase, 0 for none")
+
+
+def _whole(name: str, given: Sequence[int], num: int, least: int, meaning: str) -> tuple[int, ...]:
+    steps = tuple(given) if isinstance(given, (tuple, list)) else ()
+    if len(steps) != num or any(isinstance(n, bool) or not isinstance(n, int) or n < least for n in steps):
+        raise ValueError(f"`{name}` is {num} numbers of training steps, {meaning}. Received: {name}={given!r}")
+    return steps
