@@ -43,6 +43,7 @@ _HOME = {
             "CycleGAN",
             "StackGAN",
             "StarGAN",
+            "StyleGAN2",
             "FramePrediction",
             "Deocclusion",
             "SRGAN",

@@ -35,7 +35,7 @@ ENVIRONMENT = {
 }
 # A process per core, of one thread on PyTorch; at most four, since each holds what it compiled. TensorFlow frees none
 # of it: by the end of all tests two processes would fill 24 GB, so they begin anew after each share of the files.
-SHARES = 3
+SHARES = 4
 PROCESSES = ("--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal")
 
 

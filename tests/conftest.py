@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 TESTS = itertools.count(1)
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -35,6 +36,20 @@ def data_dir():
     if not DATA.is_dir():
         pytest.skip("needs the original data sets beside the checkout")
     return DATA
+
+
+@pytest.fixture
+def cifar10(data_dir):
+    """Reads CIFAR-10, kept there as lossless sheets of 5000 images, 100 to a row: ``cifar10("test")`` all 10 000 of the
+    split, ``cifar10("train", 1)`` those of the first sheet; uint8 (n, 32, 32, 3) and their classes, uint8 (n,)."""
+
+    def read(split, sheets=None):
+        sheets = [np.asarray(Image.open(p)) for p in sorted((data_dir / "cifar10").glob(f"{split}_*.webp"))[:sheets]]
+        tiles = [sheet.reshape(-1, 32, 100, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3) for sheet in sheets]
+        images = np.concatenate(tiles)
+        return images, np.load(data_dir / "cifar10" / f"{split}_labels.npy")[: len(images)]
+
+    return read
 
 
 @pytest.fixture(autouse=True)

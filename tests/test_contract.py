@@ -36,6 +36,12 @@ def kept(name):
     return model, state(model)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten():
+    yield
+    kept.cache_clear()
+
+
 def shared(name):
     """The shared model, as if it had just been made: what it has compiled serves the next test too."""
     model, initial = kept(name)

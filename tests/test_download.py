@@ -737,7 +737,9 @@ def test_after_a_killed_download_the_next_one_goes_on(home):
 def test_an_interrupt_ends_a_download_at_once(home):
     part = Path(f"{final(home)}.part")
     with serve(DATA, [("stall", 30_000)]) as server:
-        process = child(server.url + "/")
+        # A shell's background processes are told to ignore interrupts, and so is what they start.
+        heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        process = child(server.url + "/", heard + CHILD)
         deadline = time.monotonic() + 20
         while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.01)

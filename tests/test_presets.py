@@ -176,7 +176,8 @@ def test_shipped_presets_are_sound(name):
     info = presets.info(name)
     model = {"srresnet-photos": "srresnet"}.get(name, info.recipe.model)  # its paper's name for SRGAN's first phase
     base = f"{model}-{info.recipe.dataset.name.removeprefix(f'{model}_')}"
-    assert name == base or name.startswith(f"{base}_")  # where one data set has several tasks
+    several = name.startswith(f"{base}_") or base == f"{name}_styles"  # of one data set; all styles of it as one
+    assert name == base or several
     assert info.recipe.dataset.licence
     assert "arXiv:" in info.recipe.paper or "de-occlusion" in info.recipe.paper  # which has a title and no preprint
     if info.card is not None:

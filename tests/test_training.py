@@ -369,7 +369,9 @@ def test_sigkill_and_the_same_command_again_equals_uninterrupted(zoo, tmp_path):
     output = process.communicate()[0]
     assert process.returncode == -signal.SIGKILL, output
     assert not (killed / "weights.safetensors").exists()
+    (killed / f".weights.safetensors.{process.pid}.tmp").write_bytes(b"as if killed while it wrote")
     resumed = ganzoo.train(recipe, killed, verbose=0)
+    assert not list(killed.glob(".*.tmp"))
     assert_same_state(resumed, ganzoo.train(recipe, whole, verbose=0))
     assert len((killed / "log.csv").read_text().splitlines()) == 13
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from keras import ops
 
 from ganzoo.engine import backend
 
-__all__ = ["check_lengths", "moved_if", "phase_of"]
+__all__ = ["check_intervals", "check_lengths", "every", "moved_if", "phase_of"]
 
 
 @contextlib.contextmanager
@@ -61,16 +61,45 @@ def phase_of(step: Any, lengths: Sequence[int]) -> Any:
     return sum(ops.cast(step >= end, "int32") for end in ends)
 
 
+def every(steps: int, step: Any, term: Callable[[], Any], otherwise: Callable | None = None) -> Any:
+    """``term()`` in every so many steps, the first among them, else ``otherwise()``; only one of them is computed.
+
+    Args:
+        steps: int; 1 for in each.
+        step: int tensor or variable, steps made before.
+        term, otherwise: functions of nothing, to float32 tensors of the same shapes; by default 0 otherwise. They write
+            no state, but inside of `ganzoo.engine.backend.input_gradient`.
+
+    Example:
+
+    >>> [int(every(3, step, lambda: ops.ones(()))) for step in range(5)]
+    [1, 0, 0, 1, 0]
+    """
+    if steps == 1:
+        return term()
+    return ops.cond(ops.equal(ops.convert_to_tensor(step) % steps, 0), term, otherwise or (lambda: ops.zeros(())))
+
+
+def check_intervals(intervals: Sequence[int], num: int = 2) -> tuple[int, ...]:
+    """The argument `intervals`, as a tuple.
+
+    Raises:
+        ValueError: it is not `num` whole numbers of at least 1.
+    """
+    return _whole("intervals", intervals, num, 1, "one for each penalty, 1 for every step")
+
+
 def check_lengths(pretraining: Sequence[int], num: int = 2) -> tuple[int, ...]:
     """The argument `pretraining`, as a tuple.
 
     Raises:
         ValueError: it is not `num` whole numbers of at least 0.
     """
-    lengths = tuple(pretraining) if isinstance(pretraining, (tuple, list)) else ()
-    if len(lengths) != num or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in lengths):
-        raise ValueError(
-            f"`pretraining` is {num} numbers of training steps, one for each phase, 0 for none. "
-            f"Received: pretraining={pretraining!r}"
-        )
-    return lengths
+    return _whole("pretraining", pretraining, num, 0, "one for each phase, 0 for none")
+
+
+def _whole(name: str, given: Sequence[int], num: int, least: int, meaning: str) -> tuple[int, ...]:
+    steps = tuple(given) if isinstance(given, (tuple, list)) else ()
+    if len(steps) != num or any(isinstance(n, bool) or not isinstance(n, int) or n < least for n in steps):
+        raise ValueError(f"`{name}` is {num} numbers of training steps, {meaning}. Received: {name}={given!r}")
+    return steps

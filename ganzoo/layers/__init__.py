@@ -13,6 +13,7 @@ from ganzoo.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.layers.diff_augment import DiffAugment
 from ganzoo.layers.dropout import SwitchedDropout
 from ganzoo.layers.enlargement import ICNR, BicubicEnlargement, PixelShuffle
+from ganzoo.layers.equalized import EqualizedConv2D, EqualizedDense, PixelNorm, scaled_leaky_relu
 from ganzoo.layers.invariance import Invariance
 from ganzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from ganzoo.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
@@ -21,6 +22,7 @@ from ganzoo.layers.padding import ReflectionPadding2D
 from ganzoo.layers.pool import ImagePool
 from ganzoo.layers.pyramid import Clip, Grow, Shrink
 from ganzoo.layers.spectral import SpectralNormalization
+from ganzoo.layers.style import LearnedConstant, MixedStyles, ModulatedConv2D, NoiseInput
 from ganzoo.layers.weight_norm import WeightNormDense
 
 __all__ = [
@@ -36,6 +38,8 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "DiffAugment",
+    "EqualizedConv2D",
+    "EqualizedDense",
     "GatedAdd",
     "Gather",
     "GlobalSumPooling2D",
@@ -44,12 +48,17 @@ __all__ = [
     "ImagePool",
     "Invariance",
     "LayerNormalization",
+    "LearnedConstant",
     "LogSumExp",
     "MinibatchDiscrimination",
     "MinibatchStdDev",
+    "MixedStyles",
+    "ModulatedConv2D",
     "Modulation",
+    "NoiseInput",
     "OffDiagonal",
     "Pack",
+    "PixelNorm",
     "PixelShuffle",
     "ReflectionPadding2D",
     "Shrink",
@@ -61,5 +70,6 @@ __all__ = [
     "WeightNormDense",
     "jitter",
     "random_crop",
+    "scaled_leaky_relu",
     "turned",
 ]

@@ -24,11 +24,12 @@ class Shrink(keras.layers.Layer):
     count.
 
     Args:
-        weights: odd number of positive floats; by default Burt and Adelson's (1, 4, 6, 4, 1) / 16.
+        weights: positive floats; by default Burt and Adelson's (1, 4, 6, 4, 1) / 16. An odd number is centred on every
+            second pixel, an even one, as (1, 3, 3, 1) / 8, between two.
         **kwargs: those of `keras.layers.Layer`.
 
     Raises:
-        ValueError: an even number of weights; height or width that are odd or not known.
+        ValueError: no weights; height or width that are odd or not known.
 
     Reference:
         Burt and Adelson 1983, "The Laplacian Pyramid as a Compact Image Code".
@@ -41,8 +42,8 @@ class Shrink(keras.layers.Layer):
 
     def __init__(self, weights: Sequence[float] = BURT, **kwargs):
         super().__init__(**kwargs)
-        if len(weights) % 2 == 0:
-            raise ValueError(f"A filter has an odd number of weights. Received: weights={weights!r}")
+        if not len(weights):
+            raise ValueError(f"A filter has weights, as (1, 3, 3, 1). Received: weights={weights!r}")
         self.weights_ = tuple(float(w) for w in weights)
 
     def build(self, input_shape):
@@ -91,10 +92,9 @@ class Grow(Shrink):
 @functools.cache
 def shrinking(size: int, weights: tuple[float, ...]) -> np.ndarray:
     """float32 (size / 2, size)."""
-    reach = len(weights) // 2
     matrix = np.zeros((size // 2, size))
     for row in range(size // 2):
-        for offset, weight in enumerate(weights, -reach):
+        for offset, weight in enumerate(weights, -((len(weights) - 1) // 2)):
             if 0 <= 2 * row + offset < size:
                 matrix[row, 2 * row + offset] = weight
     return (matrix / matrix.sum(axis=1, keepdims=True)).astype("float32")
@@ -103,10 +103,9 @@ def shrinking(size: int, weights: tuple[float, ...]) -> np.ndarray:
 @functools.cache
 def growing(size: int, weights: tuple[float, ...]) -> np.ndarray:
     """float32 (2 * size, size)."""
-    reach = len(weights) // 2
     matrix = np.zeros((2 * size, size))
     for row in range(2 * size):
-        for offset, weight in enumerate(weights, -reach):
+        for offset, weight in enumerate(weights, -(len(weights) // 2)):
             place = row + offset
             if place % 2 == 0 and 0 <= place // 2 < size:
                 matrix[row, place // 2] = weight

@@ -15,7 +15,7 @@ from ganzoo.losses.entropy import (
 from ganzoo.losses.features import feature_matching_loss
 from ganzoo.losses.hinge import hinge_discriminator_loss, hinge_generator_loss
 from ganzoo.losses.least_squares import least_squares_discriminator_loss, least_squares_generator_loss
-from ganzoo.losses.penalties import gradient_penalty, norm_penalty, zero_centred_penalty
+from ganzoo.losses.penalties import gradient_penalty, norm_penalty, path_length_penalty, zero_centred_penalty
 from ganzoo.losses.perceptual import perceptual_loss
 from ganzoo.losses.relativistic import relativistic_average_loss, relativistic_pairing_loss
 from ganzoo.losses.wasserstein import wasserstein_discriminator_loss, wasserstein_generator_loss
@@ -36,6 +36,7 @@ __all__ = [
     "non_saturating_generator_loss",
     "norm_penalty",
     "normal_divergence",
+    "path_length_penalty",
     "perceptual_loss",
     "relativistic_average_loss",
     "relativistic_pairing_loss",

@@ -86,3 +86,40 @@ def zero_centred_penalty(discriminator: Callable, images):
 def _square_norms(discriminator: Callable, points):
     gradient = float32(input_gradient(discriminator, points))
     return ops.sum(ops.square(gradient), axis=list(range(1, len(gradient.shape))))
+
+
+def path_length_penalty(synthesis: Callable, styles, directions, mean, decay: float = 0.01):
+    """``E[(|J_w^T y| - a)^2]``: a step of a style w shall move images as far wherever w is.
+
+    ``|J_w^T y|``, a path length, is how far an image moves along y, a random direction of its pixels. Where each layer
+    has a style of its own, it is the root of the mean over layers of squares. a is their running mean, and no gradient
+    passes through it.
+
+    Args:
+        synthesis: callable from styles to images, float32 (batch, height, width, channels).
+        styles: float32 (batch, layers, n), or (batch, n); the penalty's gradient passes on to them.
+        directions: float32, as the images: N(0, I) over the root of the number of pixels.
+        mean: float32 scalar, a before.
+        decay: float, by how much a moves towards the mean of these lengths first.
+
+    Returns:
+        The penalty, a float32 scalar, without the weight (2 in the authors' code); and a, without gradient.
+
+    Example:
+
+        >>> synthesis = lambda w: 3.0 * w[:, None, None, :]               # a pixel of two channels: lengths 3 |y|
+        >>> y = ops.array([[[[3.0, 4.0]]]])
+        >>> [float(x) for x in path_length_penalty(synthesis, ops.zeros((1, 2)), y, 0.0, decay=0.0)]     # (15 - 0)^2
+        [225.0, 0.0]
+
+    Reference:
+        Karras et al. 2019, arXiv:1912.04958, section 3.2, eq. 4; the mean over layers: the authors' code.
+
+    Differs from the paper:
+        1e-12 is added under the root, which has no derivative at 0.
+    """
+    slope = float32(input_gradient(lambda w: ops.sum(float32(synthesis(w)) * directions), styles))
+    squares = ops.sum(ops.square(slope), axis=-1)
+    lengths = ops.sqrt((squares if len(squares.shape) == 1 else ops.mean(squares, axis=1)) + 1e-12)
+    mean = ops.stop_gradient(mean + decay * (ops.mean(lengths) - mean))
+    return ops.mean(ops.square(lengths - mean)), mean

@@ -27,6 +27,7 @@ from ganzoo.models.sngan import SNGAN
 from ganzoo.models.srgan import SRGAN
 from ganzoo.models.stackgan import StackGAN
 from ganzoo.models.stargan import StarGAN
+from ganzoo.models.stylegan2 import StyleGAN2
 from ganzoo.models.vanilla_gan import VanillaGAN
 from ganzoo.models.wgan import WGAN
 from ganzoo.models.wgan_gp import WGANGP
@@ -62,6 +63,7 @@ __all__ = [
     "SimGAN",
     "StackGAN",
     "StarGAN",
+    "StyleGAN2",
     "VanillaGAN",
     "get_model",
     "list_models",

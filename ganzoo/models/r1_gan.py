@@ -1,10 +1,10 @@
 """The GAN with R1 regularisation. Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406."""
 
 import keras
-from keras import ops
 
 from ganzoo import losses
 from ganzoo.data.preprocessing import check_positive
+from ganzoo.engine.phases import every
 from ganzoo.models.dcgan import DCGAN
 from ganzoo.zoo.registry import register
 
@@ -62,14 +62,9 @@ class R1GAN(DCGAN):
         def r1():
             return self.gamma / 2 * losses.zero_centred_penalty(on, self.images_of(real))
 
-        return super().discriminator_loss(real, fake, training) + self.every(self.penalty_every if training else 1, r1)
-
-    def every(self, steps: int, penalty):
-        """A penalty in every so many steps only, so many times as strong."""
-        if steps == 1:
-            return penalty()
-        step = ops.convert_to_tensor(self.optimizer.iterations)
-        return ops.cond(ops.equal(step % steps, 0), lambda: steps * penalty(), lambda: ops.zeros(()))
+        interval = self.penalty_every if training else 1
+        penalty = every(interval, self.optimizer.iterations, lambda: interval * r1())
+        return super().discriminator_loss(real, fake, training) + penalty
 
     def default_optimizers(self):
         return {player: keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.99) for player in self.players()}

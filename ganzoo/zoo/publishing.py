@@ -89,8 +89,8 @@ def publish(
 def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Card:
     """Measures a published preset and writes the numbers to its card.
 
-    A model of domains without pairs, of attributes or of features has none, nor one that makes its conditions itself:
-    no protocol of the zoo is for it, scripts of their own measure it.
+    A model of domains without pairs, of attributes or of features has none, nor one that makes its conditions itself,
+    nor one of images alone that no extractor knows: no protocol of the zoo is for it, scripts of their own measure it.
 
     Args:
         preset: Its name.
@@ -121,7 +121,8 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
     given = {*recipe.dataset.parts, *recipe.dataset.derive}
     makes_own = any(model.data[name].derived and name not in given for name in model.conditions())
     apart = layout_of(model.data) in ("domains", "attributes") or not isinstance(model.data[model.target], Images)
-    if makes_own or (apart and not watched):
+    unknown = not model.conditions() and "extractor" not in options
+    if makes_own or ((apart or unknown) and not watched):
         return card
     protocol = "extended" if watched else "paired"
     numbers: dict[str, Any] = {"metrics": _rounded(metrics.evaluate(preset, **{"protocol": protocol, **options}))}

@@ -76,6 +76,7 @@ def train(
     seed: int | None = None,
     sample_every: int = 1,
     augment: bool = True,
+    extractor: Any = None,
     resume: bool = True,
     verbose: int | str = "auto",
 ) -> GAN:
@@ -109,6 +110,8 @@ def train(
         sample_every: Epochs from one sample sheet to the next.
         augment: Fewer than 2000 images of a user's own are augmented (`ganzoo.layers.DiffAugment`) where the recipe
             says nothing of it; `False` leaves them as they are.
+        extractor: One of `ganzoo.metrics.extractor_names()`, or one of your own, in whose features the training
+            is watched where the data have none.
         resume: `False` starts afresh, deleting the training that the folder holds.
         verbose: As in `keras.Model.fit`; 0 prints nothing.
 
@@ -145,13 +148,15 @@ def train(
         recipe = changed
         _say(verbose, "Few images: the discriminator sees them through DiffAugment, so as not to learn them by heart.")
     images = parts[_target(parts)]
-    extractor = _extractor(source, images)
+    extractor = _extractor(source if extractor is None else extractor, images)
     record = _record(preset, recipe, parts, _learned(recipe.dataset, data, made, reading, image_shape), extractor)
     with held(folder):
         before = begun(folder, record) if resume else None
         if before is not None and before["finished"]:
             _say(verbose, f"The training in {folder} is finished already.")
             return keras.saving.load_model(folder / MODEL)
+        for unfinished in folder.glob(".*.tmp"):  # of a process that was killed as it wrote
+            unfinished.unlink()
         model = compiled(recipe, max(map(len, parts.values())), preset)
         if before is None:
             _begin(folder, record, model, parts, recipe.training.batch_size)
@@ -308,6 +313,8 @@ def compiled(recipe: Recipe, num_images: int, preset: str | Path, **networks: An
 
 def _extractor(data: Any, images: np.ndarray) -> Any:
     """The extractor in whose features the training is watched; None where there is none for the data."""
+    if hasattr(data, "features"):
+        return data
     if str(data) not in metrics.extractor_names() or len(images) < MONITORED:
         return None
     extractor = metrics.extractor(str(data))
