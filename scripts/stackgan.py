@@ -96,7 +96,7 @@ def matcher(captions: Text) -> keras.Model:
     """Images and sentences of a batch to cosines (batch, batch), over a temperature of .07."""
     images, (told, sentence) = image_tower(UNITS, "of_images"), sentence_encoder(captions, UNITS)
     texts = keras.Model(told, layers.Dense(UNITS, name="of_text_dense")(sentence), name="of_texts")
-    one, other = (layers.UnitNormalization()(tower(tower.input)) for tower in (images, texts))
+    one, other = (layers.UnitNormalization(name=f"vector_{t.name}")(t(t.input)) for t in (images, texts))
     return keras.Model([images.input, told], ops.matmul(one, ops.transpose(other)) / 0.07, name="matcher")
 
 
@@ -126,7 +126,8 @@ def trained_matcher(path: Path, parts: dict[str, np.ndarray], words: Text, seed:
 
 def vectors_of(network: keras.Model, images: np.ndarray, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors of images and of sentences, each (n, units)."""
-    inner = keras.Model(network.inputs, next(op for op in network.operations if "matmul" in op.name).input)
+    outputs = [network.get_layer(f"vector_{name}").output for name in ("of_images", "of_texts")]
+    inner = keras.Model(network.inputs, outputs)
     one, other = inner.predict([images, told], batch_size=256, verbose=0)
     return one, other
 
