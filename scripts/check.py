@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     # The same programs compiled with less care: most of JAX' time here goes into programs that run once.
-    "XLA_FLAGS": "--xla_backend_optimization_level=1",
+    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
 }
 # A process per core, of one thread on PyTorch; at most four, since each holds what it compiled. TensorFlow frees none
 # of it: by the end of all tests two processes would fill 24 GB, so they begin anew after each share of the files.

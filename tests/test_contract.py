@@ -18,6 +18,7 @@ from ganzoo.models import __all__ as MODELS
 from ganzoo.models import get_model, list_models
 from ganzoo.networks.making import seed_states
 
+QUICKLY = {"run_eagerly": keras.backend.backend() == "tensorflow"}  # where a graph is not what is tested: it takes long
 OWN = [n for n in list_models() if get_model(n).__module__.startswith("ganzoo.")]
 pytestmark = pytest.mark.parametrize("name", OWN)
 
@@ -180,6 +181,7 @@ def test_fit_takes_batches(name, kind):
 
 def test_a_bad_batch_later_in_a_stream_is_the_same_clear_error(name):
     model = tiny(name)  # what an error leaves behind is nobody else's
+    model.compile(**QUICKLY)
     batches = [rows(examples(model, 8), slice(None)) for _ in range(3 * model.discriminator_steps)]
     part = model.target if model.target in batches[-1] else "images"
     batches[-1] = {**batches[-1], part: batches[-1][part][:, 1:]}
@@ -218,7 +220,7 @@ def test_n01_each_player_moves_only_its_own_state(name):
         (generators, model.generator, model.discriminator),
     ):
         model.update = lambda reals, training, update=update: {**others, **update(reals, training)}
-        model.compile()
+        model.compile(**QUICKLY)
         before, kept = values(moved.trainable_variables), values(still.weights)
         model.fit(data, batch_size=8, verbose=0)
         assert same(kept, still.weights) and not same(before, moved.trainable_variables)

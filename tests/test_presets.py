@@ -176,7 +176,7 @@ def test_shipped_presets_are_sound(name):
     info = presets.info(name)
     model = {"srresnet-photos": "srresnet"}.get(name, info.recipe.model)  # its paper's name for SRGAN's first phase
     base = f"{model}-{info.recipe.dataset.name.removeprefix(f'{model}_')}"
-    longer, shorter = sorted((f"{base}_", f"{name}_"), key=len, reverse=True)  # a part of the data, or all of its family
+    longer, shorter = sorted((f"{base}_", f"{name}_"), key=len, reverse=True)  # a part of the data, or all kinds
     assert longer.startswith(shorter)
     assert info.recipe.dataset.licence
     assert "arXiv:" in info.recipe.paper or "de-occlusion" in info.recipe.paper  # which has a title and no preprint
