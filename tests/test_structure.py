@@ -36,6 +36,7 @@ ORDER = (  # each part imports only from parts further up
     {"engine.base"},
     {"engine.gan"},
     {"callbacks", "models", "latent", "features"},
+    {"editing"},
     {"zoo.presets", "zoo.reading", "zoo.records", "zoo.synthetic"},
     {"zoo.opening"},
     {"metrics"},

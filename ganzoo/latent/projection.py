@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 
 from ganzoo.data.preprocessing import check_positive, to_uint8
-from ganzoo.engine import backend
-from ganzoo.engine.parts import Images, input_names, pick
-from ganzoo.latent.lbfgs import minimize
+from ganzoo.engine.parts import Images
+from ganzoo.latent.descent import METHODS, drawing
 from ganzoo.latent.own import drawn_with, range_of
 
 __all__ = ["Projection", "feature_distance", "project"]
@@ -110,8 +109,9 @@ def project(
         chosen = np.arange(len(given))[:, None]
     parts = {key: values[chosen.ravel()] for key, values in drawn.items()}
     targets = ops.repeat(model.data[model.target].to_device(ops.convert_to_tensor(given)), starts, axis=0)
-    error = _error_of(model, parts, name, targets, distance or _square, inputs)
+    draw, between = drawing(model, parts, name, inputs), distance or _square
     box = range_of(model, name, inputs, 0.999)
+    error = partial(_error, draw, between, targets)
     parts[name], least = METHODS[method](error, parts[name], *box, steps, learning_rate)
     found = model.generate(seed=seed, **parts).reshape(len(given), starts, *given.shape[1:])
     start_errors = np.stack([_errors(row, each) for row, each in zip(found, to_uint8(given))])
@@ -148,6 +148,10 @@ def _errors(images: np.ndarray, image: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(difference).reshape(len(images), -1).mean(axis=1))
 
 
+def _error(draw, between, targets, latents):
+    return between(draw(latents), targets)
+
+
 def _square(drawn, given):
     return ops.mean(ops.square(drawn - given), axis=tuple(range(1, len(drawn.shape))))
 
@@ -166,58 +170,3 @@ def _checked(begin: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
     if begin.shape != shape or not np.isfinite(begin).all():
         raise ValueError(f"`begin` are finite `{name}`, a row for each image, {shape}. Received: shape {begin.shape}")
     return begin
-
-
-def _error_of(model, parts, name, targets, distance, inputs) -> Callable[[Any], Any]:
-    """The distance as a function of the latents of all starts: (rows, latent_dim) to (rows,)."""
-    network = model.average_of(model._generator_of(inputs))
-    names = input_names(network, "latents", model.data)
-    held = {key: model._to_device(key, values) for key, values in parts.items()}
-
-    def error(moved):
-        batch = {**held, name: moved}
-        return distance(
-            network(pick(network, {each: batch[each] for each in names}, "latents"), training=False), targets
-        )
-
-    return error
-
-
-def _adam(error: Callable, start: np.ndarray, low, high, steps: int, learning_rate: float):
-    """The latents nearest in so many steps of Adam, of each start, and their distances."""
-    low, high = (ops.convert_to_tensor(edge.astype("float32")) for edge in (low, high))
-    latents = keras.Variable(start, dtype="float32", name="latents")
-    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
-    adam.build([latents])
-    best, least = start.copy(), np.full(len(start), np.inf)
-    for step in range(steps + 1):
-        values = ops.convert_to_numpy(latents)
-        current = ops.convert_to_tensor(values)
-        with backend.no_gradient():
-            errors = ops.convert_to_numpy(error(current))
-        better = errors < least
-        best[better], least[better] = values[better], errors[better]
-        if step < steps:
-            adam.apply([backend.input_gradient(error, current)], [latents])
-            latents.assign(ops.clip(latents, low, high))
-    return best, least
-
-
-def _lbfgs(error: Callable, start: np.ndarray, low, high, steps: int, learning_rate: float):
-    """The same by L-BFGS, each start by itself."""
-    latents = keras.Variable(start, dtype="float32", name="latents")
-
-    def total():
-        errors = error(ops.convert_to_tensor(latents))
-        return ops.sum(errors), errors
-
-    def function(x):
-        latents.assign(x.astype("float32"))
-        (_, errors), (slopes,), _ = backend.value_and_grad(total, [latents])
-        return ops.convert_to_numpy(errors), ops.convert_to_numpy(slopes)
-
-    found, least = minimize(function, start, low, high, steps)
-    return found.astype("float32"), least
-
-
-METHODS = {"adam": _adam, "lbfgs": _lbfgs}

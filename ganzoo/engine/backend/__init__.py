@@ -1,12 +1,13 @@
 """The seam between ganzoo and the three frameworks: the only package that imports one.
 
-Each backend module offers the same seven names:
+Each backend module offers the same eight names:
 
 - ``value_and_grad(loss_fn, variables)``: loss, its gradients and the state that computing it would have written;
   of a `loss_fn` that returns ``(loss, other)`` that pair, without gradient, in the loss's place;
 - ``forward(fn)``: result and state writes of ``fn()``, without gradient;
 - ``input_gradient(fn, x)``: d sum(fn(x)) / dx, differentiable again, never writing state;
 - ``no_gradient()``: a context in which nothing is recorded for differentiation;
+- ``compiled(fn)``: the same function of tensors, faster from its second call on where the framework compiles;
 - ``average(means, variables, keep)``: one step of moving averages, which it writes;
 - ``prepared(optimizer)``: a Keras optimizer, made to take the same steps faster where that can be;
 - ``StepMixin``: ``train_step`` and ``test_step`` with the signature that Keras' trainer of that backend expects.
@@ -26,13 +27,20 @@ from ganzoo.engine.quiet import starting
 BACKEND = keras.config.backend()
 
 if BACKEND == "tensorflow":
-    from ganzoo.engine.backend.tensorflow import StepMixin, forward, input_gradient, no_gradient, value_and_grad
+    from ganzoo.engine.backend.tensorflow import (
+        StepMixin,
+        compiled,
+        forward,
+        input_gradient,
+        no_gradient,
+        value_and_grad,
+    )
     from ganzoo.engine.backend.updates import average, prepared
 elif BACKEND == "jax":
-    from ganzoo.engine.backend.jax import StepMixin, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
+    from ganzoo.engine.backend.jax import StepMixin, compiled, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
     from ganzoo.engine.backend.updates import average, prepared  # type: ignore
 elif BACKEND == "torch":
-    from ganzoo.engine.backend.torch import StepMixin, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
+    from ganzoo.engine.backend.torch import StepMixin, compiled, forward, input_gradient, no_gradient, value_and_grad  # type: ignore
     from ganzoo.engine.backend.torch_updates import average, prepared  # type: ignore
 else:
     raise ImportError(
@@ -44,6 +52,7 @@ __all__ = [
     "BACKEND",
     "StepMixin",
     "average",
+    "compiled",
     "forward",
     "import_tensorflow",
     "input_gradient",

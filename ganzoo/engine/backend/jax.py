@@ -39,6 +39,9 @@ def input_gradient(fn, x):
 no_gradient = contextlib.nullcontext
 
 
+compiled = jax.jit
+
+
 class StepMixin(KeepsState):
     """``train_step(state, data)`` and ``test_step(state, data)`` as Keras' JAX trainer calls them."""
 

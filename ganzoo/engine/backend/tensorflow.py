@@ -40,6 +40,10 @@ def input_gradient(fn, x):
 no_gradient = contextlib.nullcontext
 
 
+def compiled(fn):
+    return tf.function(fn)
+
+
 class StepMixin(Pipelines):
     """``train_step(data)`` and ``test_step(data)`` as Keras' TensorFlow trainer calls them."""
 

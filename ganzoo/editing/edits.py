@@ -1,0 +1,174 @@
+"""Images that follow what a user drew, by descents in the latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from ganzoo.data.preprocessing import check_positive
+from ganzoo.latent.descent import METHODS, drawing
+from ganzoo.latent.own import drawn_with, range_of
+
+__all__ = ["Edit", "edit", "morph"]
+
+
+class Edit(NamedTuple):
+    """What `edit` found, the best first.
+
+    Attributes:
+        latents: float32 (candidates, latent_dim).
+        images: uint8 (candidates, height, width, channels), drawn from them.
+        error: float32 (candidates,), the sum of the constraints.
+        start_error: float, of the image that was edited; without one, of the best that was drawn.
+    """
+
+    latents: np.ndarray
+    images: np.ndarray
+    error: np.ndarray
+    start_error: float
+
+
+def edit(
+    model: Any,
+    constraints: Sequence[Callable[[Any], Any]],
+    latents: Any = None,
+    candidates: int = 8,
+    starts: int = 32,
+    steps: int = 60,
+    learning_rate: float = 0.1,
+    closeness: float = 0.02,
+    spread: float = 0.5,
+    num_drawn: int = 2000,
+    seed: int = 0,
+    name: str | None = None,
+    **inputs: Any,
+) -> Edit:
+    """Draws images that follow constraints and stay near the one that is edited.
+
+    From `latents`, and from others around them, descends ``sum_i f_i(G(z)) + closeness * mean (z - z0)^2`` and offers
+    the best few; G keeps what it draws an image of its kind, whatever was asked.
+
+    Args:
+        model: A `ganzoo.GAN` that draws from latents.
+        constraints: `stroke`, `sketch`, `moved`, or functions of your own, of float32 images in [-1, 1], (n, height,
+            width, channels), made of Keras operations, to (n,).
+        latents: z0, of the image that is edited, (latent_dim,): the model's own, or `invert`'s. None: the starts are
+            those of `num_drawn` drawn images that follow best, and nothing holds them.
+        candidates: How many are offered.
+        starts: How many descents.
+        steps, learning_rate: How long they are, and the first step in units of the latents.
+        closeness: The weight of the distance from z0.
+        spread: How far the other starts are from z0, in standard deviations of the latents.
+        num_drawn: See `latents`.
+        seed: Of the starts.
+        name: Which latents are moved, where a model has several.
+        **inputs: What else the generator is told, one for all.
+
+    Returns:
+        An `Edit`.
+
+    Raises:
+        ValueError: No constraint; latents of another shape; more candidates than starts.
+
+    Reference:
+        Zhu et al. 2016, arXiv:1609.03552, eq. 6 and 7.
+
+    Differs from the paper:
+        Without the term that asks the discriminator: latents that stay where nearly all are drawn do its work.
+
+    Example:
+        >>> z = model.seeded_latents(1, seed=0)[0]
+        >>> found = ganzoo.editing.edit(model, [ganzoo.editing.stroke(mask, 255)], z, candidates=4)
+        >>> found.images.shape
+        (4, 28, 28, 1)
+    """
+    check_positive(candidates=candidates, starts=starts, steps=steps, num_drawn=num_drawn)
+    if not constraints or candidates > starts:
+        raise ValueError(
+            "Say what is wanted by one constraint or more, and descend from at least as many starts as are offered. "
+            f"Received: {len(constraints)} constraints, {candidates=}, {starts=}"
+        )
+    drawn, name = drawn_with(model, starts if latents is not None else max(num_drawn, starts), seed, name, inputs)
+    if latents is None:
+        errors = _follows(model, constraints, drawn, name, inputs)
+        chosen = np.argsort(errors, kind="stable")[:starts]
+        drawn = {key: values[chosen] for key, values in drawn.items()}
+        start_error, closeness = float(errors[chosen[0]]), 0.0
+    low, high = range_of(model, name, inputs, 0.999)
+    if latents is not None:
+        origin = np.asarray(latents, "float32")
+        if origin.shape != drawn[name].shape[1:] or not np.isfinite(origin).all():
+            raise ValueError(f"`latents` are {drawn[name].shape[1:]}, of one image. Received: shape {origin.shape}")
+        drawn = {key: np.repeat(values[:1], starts, axis=0) if key != name else values for key, values in drawn.items()}
+        away = spread * (drawn[name] - drawn[name].mean(axis=0))
+        away[0] = 0
+        drawn[name] = np.clip(origin + away, low, high).astype("float32")
+        drawn[name][0] = origin
+        start_error = float(_follows(model, constraints, {k: v[:1] for k, v in drawn.items()}, name, inputs)[0])
+    draw, origins = drawing(model, drawn, name, inputs), ops.convert_to_tensor(drawn[name][:1])
+
+    def error(moving):
+        far = ops.mean(ops.square(moving - origins), axis=-1)
+        return _sum(constraints, draw(moving)) + closeness * far
+
+    found, _ = METHODS["adam"](error, drawn[name], low, high, steps, learning_rate)
+    drawn[name] = found
+    errors = _follows(model, constraints, drawn, name, inputs)
+    best = np.argsort(errors, kind="stable")[:candidates]
+    images = model.generate(seed=seed, **{key: values[best] for key, values in drawn.items()})
+    return Edit(found[best], images, errors[best], start_error)
+
+
+def morph(model: Any, start: Any, end: Any, steps: int = 16, seed: int = 0, name: str | None = None, **inputs: Any):
+    """The images from one to another, along the straight line between their latents: an edit as a film.
+
+    Args:
+        model: A `ganzoo.GAN` that draws from latents.
+        start, end: float (latent_dim,).
+        steps: How many images, both ends included.
+        seed: Of whatever else is drawn.
+        name: Which latents these are, where a model has several.
+        **inputs: What else the generator is told, one for all.
+
+    Returns:
+        uint8 (steps, height, width, channels).
+
+    Raises:
+        ValueError: Latents of another shape; fewer than two steps.
+
+    Reference:
+        Zhu et al. 2016, arXiv:1609.03552, section 5.3.
+
+    Example:
+        >>> frames = ganzoo.editing.morph(model, z, found.latents[0], steps=10)
+    """
+    if steps < 2:
+        raise ValueError(f"A film has two images at least. Received: steps={steps}")
+    drawn, name = drawn_with(model, 1, seed, name, inputs)
+    first, last = np.asarray(start, "float32"), np.asarray(end, "float32")
+    for each in (first, last):
+        if each.shape != drawn[name].shape[1:]:
+            raise ValueError(f"`{name}` of one image are {drawn[name].shape[1:]}. Received: shape {each.shape}")
+    drawn = {key: np.repeat(values, steps, axis=0) for key, values in drawn.items()}
+    drawn[name] = np.linspace(first, last, steps, dtype="float32")
+    return model.generate(seed=seed, **drawn)
+
+
+def _sum(constraints, images):
+    total = constraints[0](images)
+    for constraint in constraints[1:]:
+        total = total + constraint(images)
+    return total
+
+
+def _follows(model, constraints, drawn, name, inputs, batch: int = 256) -> np.ndarray:
+    """The sum of the constraints of what is drawn, (n,)."""
+    found = []
+    for i in range(0, len(drawn[name]), batch):
+        part = {key: values[i : i + batch] for key, values in drawn.items()}
+        images = drawing(model, part, name, inputs)(ops.convert_to_tensor(part[name]))
+        found.append(ops.convert_to_numpy(_sum(constraints, images)))
+    return np.concatenate(found)
