@@ -145,17 +145,16 @@ def test_an_edit_follows_the_stroke_and_stays_near():
     model = Blob()
     origin = np.array([-1.0, -1.0, 2.0], "float32")
     wanted = model.generate(latents=np.array([[1.0, 1.2, 2.0]], "float32"))[0]
-    found = editing.edit(model, [editing.stroke(box(7, 14, 7, 14), wanted)], origin, candidates=3, starts=8, steps=80)
+    stroke = [editing.stroke(box(7, 14, 7, 14), wanted)]
+    options = {"candidates": 3, "starts": 8, "steps": 80, "closeness": 0.02, "spread": 0.5}
+    found = editing.edit(model, stroke, origin, **options)
     assert found.images.shape == (3, SIZE, SIZE, 1) and found.images.dtype == np.uint8
     assert (np.diff(found.error) >= 0).all() and found.error[0] < 0.05 * found.start_error
     np.testing.assert_array_equal(found.images, model.generate(latents=found.latents))
-    again = editing.edit(model, [editing.stroke(box(7, 14, 7, 14), wanted)], origin, candidates=3, starts=8, steps=80)
+    again = editing.edit(model, stroke, origin, **options)
     np.testing.assert_array_equal(again.latents, found.latents)
     options = {"candidates": 1, "starts": 1, "steps": 80}
-    near, free = (
-        editing.edit(model, [editing.stroke(box(7, 14, 7, 14), wanted)], origin, closeness=c, **options)
-        for c in (1.0, 0.0)
-    )
+    near, free = (editing.edit(model, stroke, origin, closeness=c, **options) for c in (1.0, 0.0))
     far = [np.linalg.norm(each.latents[0] - origin) for each in (near, free)]
     assert far[0] < 0.5 * far[1] and near.error[0] > free.error[0]
 

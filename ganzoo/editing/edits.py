@@ -39,8 +39,8 @@ def edit(
     starts: int = 32,
     steps: int = 60,
     learning_rate: float = 0.1,
-    closeness: float = 0.02,
-    spread: float = 0.5,
+    closeness: float = 0.2,
+    spread: float = 0.3,
     num_drawn: int = 2000,
     seed: int = 0,
     name: str | None = None,
@@ -48,6 +48,7 @@ def edit(
 ) -> Edit:
     """Draws images that follow constraints and stay near the one that is edited.
 
+    What no constraint asks for changes too, as the latents must; ``stroke(~mask, image, 0.5)`` holds the rest.
     From `latents`, and from others around them, descends ``sum_i f_i(G(z)) + closeness * mean (z - z0)^2`` and offers
     the best few; G keeps what it draws an image of its kind, whatever was asked.
 
