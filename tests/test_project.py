@@ -50,7 +50,7 @@ def test_the_wheel_holds_all_it_needs_to_draw_offline(tmp_path):
 
 
 # No protocol is for domains without pairs, attributes, features, or conditions that a model makes itself.
-MEASURED_BY_SCRIPTS = ("cyclegan-", "deocclusion-", "perceptual_gan-", "simgan-", "stargan-")
+MEASURED_BY_SCRIPTS = ("cyclegan-", "deocclusion-", "perceptual_gan-", "simgan-", "srgan-", "srresnet-", "stargan-")
 
 
 @pytest.mark.backend_free
