@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -123,10 +124,16 @@ def test_a_sketch_has_a_gradient_where_nothing_changes():
     ("make", "match"),
     [
         (lambda: editing.stroke(np.zeros((4, 4)), 0), "the mask is empty"),
-        (lambda: editing.stroke(np.ones((4, 4, 1)), 0), r"\(height, width\), from 0 to 1"),
+        (lambda: editing.stroke(np.ones((4, 4, 1)), 0), r"\(height, width\), bool or from 0 to 1"),
         (lambda: editing.stroke(np.full((4, 4), 255), 0), "from 0 to 1"),
         (lambda: editing.stroke(np.ones((4, 4)), 256), "from 0 to 255"),
-        (lambda: editing.stroke(np.ones((4, 4)), np.zeros((5, 4, 1))), "one size"),
+        (lambda: editing.stroke(np.ones((4, 4)), np.zeros((5, 4, 1), "uint8")), "one size"),
+        (lambda: editing.stroke(np.ones((4, 4)), np.zeros((4, 4, 1))), "an image, uint8"),
+        (lambda: editing.stroke(np.ones((4, 4)), []), "A colour is"),
+        (lambda: editing.stroke(np.ones((4, 4)), 1, np.nan), "weight=nan"),
+        (lambda: editing.moved(np.zeros((4, 4, 1), "uint8"), np.ones((4, 4)), 6), "how many pixels down"),
+        (lambda: editing.moved(np.zeros((4, 4, 1)), np.ones((4, 4)), (1, 1)), "The image is uint8"),
+        (lambda: editing.sketch(np.eye(8), cell=2.0), "cell=2.0"),
         (lambda: editing.sketch(np.ones((8, 8))), "no edge"),
         (lambda: editing.sketch(np.eye(8), cell=9), "cell=9"),
         (lambda: value(editing.stroke(np.ones((4, 4)), (1, 2)), np.zeros((1, 4, 4, 3))), "3 channels"),
@@ -182,6 +189,17 @@ def test_labels_are_held_and_mistakes_told():
     assert np.abs(frames[2] - middle).max() <= 1
     with pytest.raises(ValueError, match="of one image"):
         editing.edit(model, [stroke], np.zeros((1, 3)), labels=1)
+    for options in ({"closeness": np.nan}, {"learning_rate": -1.0}, {"spread": "wide"}):
+        with pytest.raises(ValueError, match="finite number, not below 0"):
+            editing.edit(model, [stroke], labels=1, **options)
+    for wrong in (lambda x: ops.mean(x), lambda x: ops.mean(x, axis=(1, 2, 3)) * float("nan")):
+        with pytest.raises(ValueError, match="to n finite numbers"):
+            editing.edit(model, wrong, np.zeros(3), labels=1)
+    for draw in (partial(editing.edit, model, [stroke]), partial(editing.morph, model, np.zeros(3), np.zeros(3))):
+        with pytest.raises(ValueError, match="one for all images"):
+            draw(labels=[0, 1])
+    with pytest.raises(ValueError, match="not all finite"):
+        editing.edit(model, [stroke], np.full(3, np.nan), labels=1)
     with pytest.raises(ValueError, match="0 constraints"):
         editing.edit(model, [], labels=1)
     with pytest.raises(ValueError, match="candidates=8, starts=4"):
@@ -225,8 +243,39 @@ def test_the_encoder_may_be_told_a_label_for_each():
     real = model.generate(40, seed=1, labels=labels)
     encoder = editing.fit_encoder(model, real, width=2, num_drawn=50, epochs=1, labels=labels)
     assert encoder.output.shape == (None, 3)
-    with pytest.raises(ValueError, match="one for all drawn images"):
-        editing.fit_encoder(model, width=2, num_drawn=50, labels=labels)
+    for images in (None, real[:30]):
+        with pytest.raises(ValueError, match="one for all images"):
+            editing.fit_encoder(model, images, width=2, num_drawn=50, labels=labels)
+    for options, match in (({"begin": np.zeros((1, 3))}, "begins"), ({"starts": 8}, "starts=8")):
+        with pytest.raises(ValueError, match=match):
+            editing.invert(model, real[:1], encoder, labels=1, **options)
+    with pytest.raises(ValueError, match=r"fit_encoder\(model, images\)"):
+        editing.invert(model, real[:1], None, labels=1)
+
+
+@pytest.mark.parametrize("variant", ["cgan", "biggan", "infogan"])
+def test_variants_of_several_inputs(variant):
+    keras.utils.set_random_seed(1)
+    model = ganzoo.models.get_model(variant)
+    model = model(**model.tiny, seed=0)
+    told = {"labels": 1} if "labels" in model.conditions() else {}
+    generator = model.generator_ema
+    generator.trainable, weights = True, generator.get_weights()
+    generator.layers[-1].trainable = False
+    flags = [layer.trainable for layer in generator._flatten_layers()]
+    real = model.generate(8, seed=3, **told)
+    encoder = editing.fit_encoder(model, real, width=2, num_drawn=16, epochs=1, batch_size=8, **told)
+    assert [layer.trainable for layer in generator._flatten_layers()] == flags
+    for before, after in zip(weights, generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    found = editing.invert(model, real[:2], encoder, steps=2, **told)
+    stroke = editing.stroke(box(4, 12, 4, 12, model.image_shape[0]), 255)
+    for latents in (found.latents[0], None):
+        options = {"candidates": 2, "starts": 4, "steps": 3, "num_drawn": 8, **told}
+        edited = editing.edit(model, stroke, latents, **options)
+        np.testing.assert_array_equal(edited.images, model.generate(**edited.inputs))
+        frames = editing.morph(model, found.latents[0], edited.latents[0], steps=3, **told)
+        np.testing.assert_array_equal(frames[-1], edited.images[0])
 
 
 # --- The way back to the picture

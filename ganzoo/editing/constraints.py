@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ganzoo.data.preprocessing import check_not_negative, check_positive
+
 __all__ = ["moved", "sketch", "stroke"]
 
 ORIENTATIONS, FLAT = 8, 0.002  # bins of half a turn; the length of a histogram below which a cell has no edges
 
 
 def stroke(mask: Any, colour: Any, weight: float = 1.0) -> Callable[[Any], Any]:
-    """A brush of colour: ``weight * mean_p m_p |x_p - c_p|^2`` over the pixels under it.
+    """A brush of colour: ``weight * sum_p m_p |x_p - c_p|^2 / sum_p m_p``, with ``|.|^2`` the mean over channels.
 
     Args:
-        mask: bool, or float from 0 to 1, (height, width): where the brush was.
+        mask: bool, or float from 0 to 1, (height, width): where the brush was, and how much each pixel counts.
         colour: Steps of 255: a number, one for each channel, or an image uint8 (height, width, channels) whose pixels
             under the brush are wanted, to hold what is there for example.
         weight: Of this constraint among others.
@@ -36,12 +38,13 @@ def stroke(mask: Any, colour: Any, weight: float = 1.0) -> Callable[[Any], Any]:
         >>> mask = np.zeros((28, 28), bool); mask[10:18, 4:9] = True
         >>> found = ganzoo.editing.edit(model, [ganzoo.editing.stroke(mask, 255)])
     """
-    mask = _mask(mask)
-    wanted = np.asarray(colour, "float32")
-    if not np.isfinite(wanted).all() or wanted.min() < 0 or wanted.max() > 255 or wanted.ndim not in (0, 1, 3):
+    mask, wanted = _mask(mask), np.asarray(colour, "float32")
+    check_not_negative(weight=weight)
+    is_image = wanted.ndim == 3 and np.asarray(colour).dtype == np.uint8
+    if not is_image and (wanted.ndim > 1 or not wanted.size or not (0 <= wanted.min() <= wanted.max() <= 255)):
         raise ValueError(
-            "A colour is a number from 0 to 255, one for each channel, or an image (height, width, channels). "
-            f"Received: shape {wanted.shape}"
+            "A colour is a number from 0 to 255, one for each channel, or an image, uint8 (height, width, channels). "
+            f"Received: {np.asarray(colour).dtype} {wanted.shape}, from {wanted.min(initial=np.inf):g}"
         )
     if wanted.ndim == 3 and wanted.shape[:2] != mask.shape:
         raise ValueError(f"Image and mask are of one size. Received: {wanted.shape[:2]} and {mask.shape}")
@@ -88,14 +91,16 @@ def sketch(lines: Any, cell: int = 4, weight: float = 1.0) -> Callable[[Any], An
         >>> found = ganzoo.editing.edit(model, [ganzoo.editing.sketch(lines)])
     """
     lines = _mask(lines)
-    if cell < 1 or cell > min(lines.shape) - 2:
+    check_positive(cell=cell)
+    check_not_negative(weight=weight)
+    if cell > min(lines.shape) - 2:
         raise ValueError(
             f"A cell is at least one pixel, and lies within the image without its border. Received: cell={cell}"
         )
     wanted = ops.convert_to_numpy(_directions(ops.convert_to_tensor(2 * lines[None, ..., None] - 1), cell))
     drawn = np.linalg.norm(wanted, axis=-1) > 0.5
     if not drawn.any():
-        raise ValueError("The lines have no edge: they fill the image. Received: lines that are the same everywhere")
+        raise ValueError("The lines have no edges: they are too faint, fill the image or are at its border alone.")
     share = (drawn / drawn.sum()).astype("float32")[..., None]
 
     def error(images):
@@ -128,6 +133,13 @@ def moved(image: Any, mask: Any, by: tuple[int, int], weight: float = 1.0) -> Ca
         >>> found = ganzoo.editing.edit(model, [ganzoo.editing.moved(image, mask, (0, 6))], latents)
     """
     mask, image = _mask(mask), np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[:2] != mask.shape:
+        raise ValueError(
+            f"The image is uint8, of the mask's size, {mask.shape}, and has channels. "
+            f"Received: {image.dtype} {image.shape}"
+        )
+    if np.shape(by) != (2,) or not all(isinstance(step, (int, np.integer)) for step in by):
+        raise ValueError(f"Say how many pixels down and how many to the right: (0, 6). Received: by={by!r}")
     there, elsewhere = np.zeros_like(mask), np.zeros_like(image)
     here, place = zip(*(_overlap(size, step) for size, step in zip(mask.shape, by)))
     there[place], elsewhere[place] = mask[here], image[here]
@@ -145,7 +157,10 @@ def _overlap(size: int, step: int) -> tuple[slice, slice]:
 def _mask(mask: Any) -> np.ndarray:
     mask = np.asarray(mask, "float32")
     if mask.ndim != 2 or not np.isfinite(mask).all() or mask.min(initial=0) < 0 or mask.max(initial=0) > 1:
-        raise ValueError(f"A mask is (height, width), from 0 to 1. Received: shape {mask.shape}")
+        raise ValueError(
+            "A mask is (height, width), bool or from 0 to 1: of another make one with `mask > 0`. "
+            f"Received: shape {mask.shape}, from {mask.min(initial=0):g} to {mask.max(initial=0):g}"
+        )
     if not mask.any():
         raise ValueError("Nothing was drawn: the mask is empty. Received: a mask of zeros")
     return mask

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from ganzoo.data.preprocessing import check_positive
+from ganzoo.data.preprocessing import check_not_negative, check_positive
 from ganzoo.latent.descent import METHODS, drawing
-from ganzoo.latent.own import drawn_with, range_of
+from ganzoo.latent.own import drawn_with, range_of, require_one_for_all
 
 __all__ = ["Edit", "edit", "morph"]
 
@@ -21,12 +21,14 @@ class Edit(NamedTuple):
     Attributes:
         latents: float32 (candidates, latent_dim).
         images: uint8 (candidates, height, width, channels), drawn from them.
+        inputs: All that they are drawn from, by name: ``model.generate(**found.inputs)`` draws them again.
         error: float32 (candidates,), the sum of the constraints.
         start_error: float, of the image that was edited; without one, of the best that was drawn.
     """
 
     latents: np.ndarray
     images: np.ndarray
+    inputs: dict[str, np.ndarray]
     error: np.ndarray
     start_error: float
 
@@ -57,7 +59,8 @@ def edit(
         constraints: `stroke`, `sketch`, `moved`, or functions of your own, of float32 images in [-1, 1], (n, height,
             width, channels), made of Keras operations, to (n,).
         latents: z0, of the image that is edited, (latent_dim,): the model's own, or `invert`'s. None: the starts are
-            those of `num_drawn` drawn images that follow best, and nothing holds them.
+            those of `num_drawn` drawn images that follow best, and nothing holds them. Where a model draws from more
+            (codes, a category), say that too, as one input each, or it is drawn by `seed`, one for all.
         candidates: How many are offered.
         starts: How many descents.
         steps, learning_rate: How long they are, and the first step in units of the latents.
@@ -86,41 +89,39 @@ def edit(
         >>> found.images.shape
         (4, 28, 28, 1)
     """
+    constraints = [constraints] if callable(constraints) else list(constraints)
     check_positive(candidates=candidates, starts=starts, steps=steps, num_drawn=num_drawn)
+    check_not_negative(learning_rate=learning_rate, closeness=closeness, spread=spread)
     if not constraints or candidates > starts:
         raise ValueError(
             "Say what is wanted by one constraint or more, and descend from at least as many starts as are offered. "
             f"Received: {len(constraints)} constraints, {candidates=}, {starts=}"
         )
-    drawn, name = drawn_with(model, starts if latents is not None else max(num_drawn, starts), seed, name, inputs)
-    if latents is None:
-        errors = _follows(model, constraints, drawn, name, inputs)
-        chosen = np.argsort(errors, kind="stable")[:starts]
-        drawn = {key: values[chosen] for key, values in drawn.items()}
-        start_error, closeness = float(errors[chosen[0]]), 0.0
+    require_one_for_all(model, inputs)
+    others, name = drawn_with(model, 1, seed, name, inputs)
     low, high = range_of(model, name, inputs, 0.999)
-    if latents is not None:
-        origin = np.asarray(latents, "float32")
-        if origin.shape != drawn[name].shape[1:] or not np.isfinite(origin).all():
-            raise ValueError(f"`latents` are {drawn[name].shape[1:]}, of one image. Received: shape {origin.shape}")
-        drawn = {key: np.repeat(values[:1], starts, axis=0) if key != name else values for key, values in drawn.items()}
-        away = spread * (drawn[name] - drawn[name].mean(axis=0))
-        away[0] = 0
-        drawn[name] = np.clip(origin + away, low, high).astype("float32")
-        drawn[name][0] = origin
-        start_error = float(_follows(model, constraints, {k: v[:1] for k, v in drawn.items()}, name, inputs)[0])
-    draw, origins = drawing(model, drawn, name, inputs), ops.convert_to_tensor(drawn[name][:1])
+    many = starts if latents is not None else max(num_drawn, starts)
+    moving = drawn_with(model, many, seed, name, inputs)[0][name]
+    if latents is None:
+        errors = _follows(model, constraints, _beside(others, name, moving), name, inputs)
+        moving, closeness = moving[np.argsort(errors, kind="stable")[:starts]], 0.0
+    else:
+        origin = _of_one(latents, name, moving.shape[1:])
+        moving = np.clip(origin + spread * (moving - moving.mean(axis=0)), low, high).astype("float32")
+        moving[0] = origin
+    drawn = _beside(others, name, moving)
+    start_error = float(_follows(model, constraints, _beside(others, name, moving[:1]), name, inputs)[0])
+    draw, origins = drawing(model, drawn, name, inputs), ops.convert_to_tensor(moving[:1])
 
-    def error(moving):
-        far = ops.mean(ops.square(moving - origins), axis=-1)
-        return _sum(constraints, draw(moving)) + closeness * far
+    def error(each):
+        far = ops.mean(ops.square(each - origins), axis=-1)
+        return _sum(constraints, draw(each)) + closeness * far
 
-    found, _ = METHODS["adam"](error, drawn[name], low, high, steps, learning_rate)
-    drawn[name] = found
-    errors = _follows(model, constraints, drawn, name, inputs)
+    found, _ = METHODS["adam"](error, moving, low, high, steps, learning_rate)
+    errors = _follows(model, constraints, _beside(others, name, found), name, inputs)
     best = np.argsort(errors, kind="stable")[:candidates]
-    images = model.generate(seed=seed, **{key: values[best] for key, values in drawn.items()})
-    return Edit(found[best], images, errors[best], start_error)
+    given = _beside(others, name, found[best])
+    return Edit(found[best], model.generate(seed=seed, **given), given, errors[best], start_error)
 
 
 def morph(model: Any, start: Any, end: Any, steps: int = 16, seed: int = 0, name: str | None = None, **inputs: Any):
@@ -146,16 +147,28 @@ def morph(model: Any, start: Any, end: Any, steps: int = 16, seed: int = 0, name
     Example:
         >>> frames = ganzoo.editing.morph(model, z, found.latents[0], steps=10)
     """
+    check_positive(steps=steps)
     if steps < 2:
         raise ValueError(f"A film has two images at least. Received: steps={steps}")
-    drawn, name = drawn_with(model, 1, seed, name, inputs)
-    first, last = np.asarray(start, "float32"), np.asarray(end, "float32")
-    for each in (first, last):
-        if each.shape != drawn[name].shape[1:]:
-            raise ValueError(f"`{name}` of one image are {drawn[name].shape[1:]}. Received: shape {each.shape}")
-    drawn = {key: np.repeat(values, steps, axis=0) for key, values in drawn.items()}
-    drawn[name] = np.linspace(first, last, steps, dtype="float32")
-    return model.generate(seed=seed, **drawn)
+    require_one_for_all(model, inputs)
+    others, name = drawn_with(model, 1, seed, name, inputs)
+    first, last = (_of_one(each, name, others[name].shape[1:]) for each in (start, end))
+    return model.generate(seed=seed, **_beside(others, name, np.linspace(first, last, steps, dtype="float32")))
+
+
+def _beside(others: dict[str, np.ndarray], name: str, latents: np.ndarray) -> dict[str, np.ndarray]:
+    """Latents, and for each of them what else is drawn from, the same for all."""
+    return {key: np.repeat(values, len(latents), axis=0) for key, values in others.items()} | {name: latents}
+
+
+def _of_one(latents: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    latents = np.asarray(latents, "float32")
+    if latents.shape != shape or not np.isfinite(latents).all():
+        raise ValueError(
+            f"`{name}` of one image are finite numbers {shape}, a row of `found.latents` for example. "
+            f"Received: shape {latents.shape}{'' if np.isfinite(latents).all() else ', not all finite'}"
+        )
+    return latents
 
 
 def _sum(constraints, images):
@@ -171,5 +184,11 @@ def _follows(model, constraints, drawn, name, inputs, batch: int = 256) -> np.nd
     for i in range(0, len(drawn[name]), batch):
         part = {key: values[i : i + batch] for key, values in drawn.items()}
         images = drawing(model, part, name, inputs)(ops.convert_to_tensor(part[name]))
-        found.append(ops.convert_to_numpy(_sum(constraints, images)))
+        errors = ops.convert_to_numpy(_sum(constraints, images))
+        if errors.shape != (len(images),) or not np.isfinite(errors).all():
+            raise ValueError(
+                "A constraint is a function of images (n, height, width, channels) to n finite numbers. "
+                f"Received: {errors.dtype} {errors.shape}{'' if np.isfinite(errors).all() else ', not all finite'}"
+            )
+        found.append(errors)
     return np.concatenate(found)

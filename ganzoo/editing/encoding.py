@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganzoo.data.preprocessing import check_positive, to_float
+from ganzoo.data.preprocessing import check_not_negative, check_positive, to_float
 from ganzoo.engine.parts import Images, input_names, pick
 from ganzoo.latent.own import drawn_with
 from ganzoo.latent.projection import Projection, project
@@ -63,6 +63,7 @@ def fit_encoder(
         >>> encoder = ganzoo.editing.fit_encoder(model, images)
         >>> found = ganzoo.editing.invert(model, images[:4], encoder)
     """
+    check_not_negative(learning_rate=learning_rate)
     check_positive(width=width, num_drawn=num_drawn, epochs=epochs, batch_size=batch_size)
     part = model.data[model.target]
     if not isinstance(part, Images):
@@ -70,16 +71,22 @@ def fit_encoder(
     real = None if images is None else to_float(part.check(images, "images", allow_nonnegative=True))
     each = [key for key, values in inputs.items() if key in model.data and not model.data[key].is_single(values)]
     told = {key: values for key, values in inputs.items() if key not in each}
-    if each and real is None:
-        raise ValueError(f"`{each[0]}` is one for all drawn images. Received: {len(inputs[each[0]])} of them")
-    for key in each:  # what drawn images are told is what the real ones are, one after the other
+    for key in each:
+        if len(inputs[key]) != (0 if real is None else len(real)):
+            raise ValueError(
+                f"`{key}` is one for all images, or one for each of the real ones, of which there are "
+                f"{0 if real is None else len(real)}. Received: {len(inputs[key])} of them"
+            )
+        # what drawn images are told is what the real ones are, one after the other
         told[key] = np.asarray(inputs[key])[np.arange(num_drawn) % len(inputs[key])]
     drawn, name = drawn_with(model, num_drawn, seed, name, told)
     encoder = latent_encoder(model.image_shape, drawn[name].shape[-1], width, 4 * width)
     made, options = to_float(model.generate(seed=seed, **drawn)), {"batch_size": batch_size, "epochs": epochs}
     generator = model.average_of(model._generator_of(inputs))
-    was_trained, generator.trainable = generator.trainable, False
+    were_trained = [(layer, layer.trainable) for layer in generator._flatten_layers()]  # outer ones come first
     try:
+        for layer, _ in were_trained:
+            layer.trainable = False
         inner = _around(encoder, generator, input_names(generator, "latents", model.data), drawn, name)
         whole = keras.Model(inner.input, [*inner.output.values()])
         whole.compile(keras.optimizers.Adam(learning_rate), loss=["mse", "mse"])
@@ -92,7 +99,8 @@ def fit_encoder(
             given = {"images": real, **{key: drawn[key] for key in inner.input if key != "images"}}
             whole.fit(given, real, verbose=verbose, **options)
     finally:
-        generator.trainable = was_trained
+        for layer, was_trained in were_trained:
+            layer.trainable = was_trained
     return encoder
 
 
@@ -119,6 +127,10 @@ def invert(
     """
     images = np.asarray(images)
     images = images[None] if images.ndim == len(model.image_shape) else images
+    if not isinstance(encoder, keras.Model):
+        raise ValueError(f"An encoder is a Keras model: fit_encoder(model, images) makes one. Received: {encoder!r}")
+    if taken := [key for key in ("begin", "starts", "num_drawn") if key in options]:
+        raise ValueError(f"The encoder says where the descent begins. Received: {taken[0]}={options[taken[0]]!r}")
     guess = model.answers(images, network=encoder)
     return project(model, images, steps=steps, learning_rate=learning_rate, begin=guess, **options)
 
@@ -130,5 +142,19 @@ def _around(encoder: keras.Model, generator: keras.Model, names: list[str], draw
     del inputs[name]
     latents = encoder(inputs["images"])
     told = {**inputs, name: latents}
-    again = generator(pick(generator, told, "latents"), training=False)
+    taken = pick(generator, told, "latents")
+    if isinstance(taken, dict) and not isinstance(generator._inputs_struct, dict):
+        taken = [taken[each.name] for each in generator.inputs]  # by name Keras sorts them where it infers shapes
+    again = _InInference(generator)(taken)
     return keras.Model(inputs, {"images": again, "latents": latents})
+
+
+class _InInference(keras.layers.Layer):
+    """The network as it draws: `fit` tells a network within another that it trains, whatever it was called with."""
+
+    def __init__(self, network: keras.Model):
+        super().__init__(name="drawing")
+        self.network = network
+
+    def call(self, inputs):
+        return self.network(inputs, training=False)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ganzoo.data.preprocessing import check_positive
+from ganzoo.data.preprocessing import check_not_negative, check_positive
 
 __all__ = ["Transfer", "transfer"]
 
@@ -62,7 +62,7 @@ def transfer(
         A `Transfer`.
 
     Raises:
-        ValueError: One frame, or frames of other channels or proportions than the picture.
+        ValueError: One frame, or frames of other channels or proportions than the picture: by more than a pixel.
 
     Reference:
         Zhu et al. 2016, arXiv:1609.03552, section 5.3 and eq. 8, and Brox et al. 2004, which it builds on.
@@ -77,13 +77,15 @@ def transfer(
     """
     image, frames = np.asarray(image), np.asarray(frames)
     check_positive(steps=steps)
-    if frames.ndim != 4 or len(frames) < 2 or frames.dtype != np.uint8:
+    check_not_negative(smoothness=smoothness, colour_smoothness=colour_smoothness)
+    if frames.ndim != 4 or min(frames.shape[:3]) < 2 or frames.dtype != np.uint8:
         raise ValueError(
-            f"Frames are uint8 (n, height, width, channels), two or more. Received: {frames.dtype} {frames.shape}"
+            "Frames are uint8 (n, height, width, channels), two or more, of two pixels or more. "
+            f"Received: {frames.dtype} {frames.shape}"
         )
     height, width, channels = frames.shape[1:]
     fits = image.ndim == 3 and image.shape[2] == channels and image.dtype == np.uint8
-    if not fits or abs(image.shape[0] * width - image.shape[1] * height) > max(image.shape[:2]):
+    if not fits or not image.size or abs(image.shape[0] * width - image.shape[1] * height) > max(height, width):
         raise ValueError(
             f"The picture is uint8, of the frames' proportions, {height} to {width}, with {channels} channels. "
             f"Received: {image.dtype} {image.shape}"

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["continuous", "drawn_with", "is_one_hot", "moved_by_default", "options_of", "range_of"]
+__all__ = [
+    "continuous",
+    "drawn_with",
+    "is_one_hot",
+    "moved_by_default",
+    "options_of",
+    "range_of",
+    "require_one_for_all",
+]
 
 ENOUGH = 4096  # draws that tell how latents are distributed
 
@@ -78,3 +86,14 @@ def _first(model: Any, name: str, values: Any, rank: int | None) -> Any:
     if name in model.data:
         return values if model.data[name].is_single(values) else np.asarray(values)[:1]
     return np.asarray(values)[:1] if rank is not None and np.ndim(values) == rank else values
+
+
+def require_one_for_all(model: Any, inputs: Mapping[str, Any], otherwise: str = "") -> None:
+    """Refuses parts that are told one for each image.
+
+    Raises:
+        ValueError: naming the part, and what to do `otherwise`.
+    """
+    for key, values in inputs.items():
+        if key in model.data and not model.data[key].is_single(values) and len(values) != 1:
+            raise ValueError(f"`{key}` is one for all images{otherwise}. Received: {len(values)} {key}")

@@ -12,7 +12,7 @@ from keras import ops
 from ganzoo.data.preprocessing import check_positive, to_uint8
 from ganzoo.engine.parts import Images
 from ganzoo.latent.descent import METHODS, drawing
-from ganzoo.latent.own import drawn_with, range_of
+from ganzoo.latent.own import drawn_with, range_of, require_one_for_all
 
 __all__ = ["Projection", "feature_distance", "project"]
 
@@ -95,7 +95,7 @@ def project(
     if not isinstance(model.data[model.target], Images):
         raise ValueError(f"Images have latents to be found; {type(model).__name__} draws none.")
     if begin is None:
-        _require_one_for_all(model, inputs)
+        require_one_for_all(model, inputs, "; of one for each say where it begins, begin=latents")
         starts = min(starts, num_drawn)
         drawn, name = drawn_with(model, num_drawn, seed, name, inputs)
     else:
@@ -154,15 +154,6 @@ def _error(draw, between, targets, latents):
 
 def _square(drawn, given):
     return ops.mean(ops.square(drawn - given), axis=tuple(range(1, len(drawn.shape))))
-
-
-def _require_one_for_all(model, inputs) -> None:
-    for key, values in inputs.items():
-        if key in model.data and not model.data[key].is_single(values) and len(values) > 1:
-            raise ValueError(
-                f"`{key}` is one for all images, among whose drawn images the search begins; of one for each say where "
-                f"it begins, begin=latents. Received: {len(values)} {key}"
-            )
 
 
 def _checked(begin: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
