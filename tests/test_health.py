@@ -218,6 +218,9 @@ def test_published_weights_raise_neither_alarm(preset, data_dir, cifar10, tmp_pa
     split = "test" if recipe.name.endswith("mnist") else recipe.split  # is read faster
     parts = read_parts(model.data, recipe.name, split, **options)
     model.compile()
+    if reason := HealthMonitor.cannot_watch(model):
+        assert reason == "its discriminator is not trained" and preset == "srresnet-photos"
+        return
     monitor = HealthMonitor({name: part[:64] for name, part in parts.items()}, every=1, patience=1)
     monitor.set_model(model)
     monitor.on_train_begin()

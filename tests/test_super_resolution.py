@@ -433,6 +433,7 @@ def test_the_table_in_small(tmp_path, capsys, monkeypatch):
     for name, model in (("srresnet-photos", tiny(adversarial_weight=0.0)), ("srgan-photos", tiny())):
         (tmp_path / "runs" / name).mkdir(parents=True)
         model.save(tmp_path / "runs" / name / "model.keras")
+    monkeypatch.setattr(ganzoo, "info", lambda name: types.SimpleNamespace(pretrained=False))  # those of the runs
     chosen = ["--photos", str(folder), "--runs", str(tmp_path / "runs"), "--between", "0.5"]
     written = ["--json", str(tmp_path / "table.json"), "--pictures", str(tmp_path / "pictures")]
     super_resolution.main(chosen + written)
