@@ -115,17 +115,6 @@ def check_positive(**values) -> None:
             raise ValueError(f"`{name}` must be a positive integer, less than 2**31. Received: {name}={value!r}")
 
 
-def check_not_negative(**values) -> None:
-    """Refuses what is no finite number of at least 0; takes the values by their names.
-
-    Raises:
-        ValueError: naming the first of them that is wrong.
-    """
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
-            raise ValueError(f"`{name}` must be a finite number, not below 0. Received: {name}={value!r}")
-
-
 def _mistake_of_shape(images: np.ndarray, image_shape: tuple[int, ...] | None, is_vectors: bool) -> str | None:
     shape = images.shape
     if image_shape is not None and is_vectors:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ganzoo.data.preprocessing import check_not_negative, check_positive
+from ganzoo.data.preprocessing import check_positive
+from ganzoo.editing.checks import check_not_negative
 
 __all__ = ["moved", "sketch", "stroke"]
 

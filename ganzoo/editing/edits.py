@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from ganzoo.data.preprocessing import check_not_negative, check_positive
+from ganzoo.data.preprocessing import check_positive
+from ganzoo.editing.checks import check_not_negative
 from ganzoo.latent.descent import METHODS, drawing
 from ganzoo.latent.own import drawn_with, range_of, require_one_for_all
 

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganzoo.data.preprocessing import check_not_negative, check_positive, to_float
+from ganzoo.data.preprocessing import check_positive, to_float
+from ganzoo.editing.checks import check_not_negative
 from ganzoo.engine.parts import Images, input_names, pick
 from ganzoo.latent.own import drawn_with
 from ganzoo.latent.projection import Projection, project

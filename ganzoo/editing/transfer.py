@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ganzoo.data.preprocessing import check_not_negative, check_positive
+from ganzoo.data.preprocessing import check_positive
+from ganzoo.editing.checks import check_not_negative
 
 __all__ = ["Transfer", "transfer"]
 
