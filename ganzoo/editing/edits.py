@@ -10,7 +10,7 @@ from keras import ops
 
 from ganzoo.data.preprocessing import check_positive
 from ganzoo.editing.checks import check_not_negative
-from ganzoo.latent.descent import METHODS, drawing
+from ganzoo.latent.descent import adam, drawing
 from ganzoo.latent.own import drawn_with, range_of, require_one_for_all
 
 __all__ = ["Edit", "edit", "morph"]
@@ -118,7 +118,7 @@ def edit(
         far = ops.mean(ops.square(each - origins), axis=-1)
         return _sum(constraints, draw(each)) + closeness * far
 
-    found, _ = METHODS["adam"](error, moving, low, high, steps, learning_rate)
+    found, _ = adam(error, moving, low, high, steps, learning_rate)
     errors = _follows(model, constraints, _beside(others, name, found), name, inputs)
     best = np.argsort(errors, kind="stable")[:candidates]
     given = _beside(others, name, found[best])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ganzoo.data.preprocessing import check_positive
+from ganzoo.data.preprocessing import check_positive, to_float, to_uint8
 from ganzoo.editing.checks import check_not_negative
 
 __all__ = ["Transfer", "transfer"]
@@ -91,7 +91,7 @@ def transfer(
             f"The picture is uint8, of the frames' proportions, {height} to {width}, with {channels} channels. "
             f"Received: {image.dtype} {image.shape}"
         )
-    first, *others = frames.astype("float32") / 127.5 - 1
+    first, *others = to_float(frames)
     fields = [_Field(height, width, n) for n in (2, channels, channels)]  # flow, gain - 1, offset
     for frame in others:
         for blur in BLURS:
@@ -103,9 +103,8 @@ def transfer(
     scale = np.array(image.shape[:2]) / (height, width)
     large = _enlarged(flow, image.shape[:2]) * scale.astype("float32")
     gains, offsets = (_enlarged(field, image.shape[:2]) for field in (gain, offset))
-    done = gains * _warped(image.astype("float32") / 127.5 - 1, large) + offsets
-    done = np.clip(np.rint(127.5 * (np.clip(done, -1, 1) + 1)), 0, 255).astype("uint8")
-    return Transfer(done, flow, gain, offset, error, change)
+    done = gains * _warped(to_float(image), large) + offsets
+    return Transfer(to_uint8(done), flow, gain, offset, error, change)
 
 
 class _Field:
@@ -117,16 +116,13 @@ class _Field:
         self.up = [[_line(m, n) for m, n in zip(size, (height, width))] for size in sizes]
 
     def value(self) -> np.ndarray:
-        return sum(
-            np.einsum("ia,abc,jb->ijc", rows, plane, columns, optimize=True)
-            for plane, (rows, columns) in zip(self.planes, self.up)
-        )
+        terms = [_product(rows, plane, columns) for plane, (rows, columns) in zip(self.planes, self.up)]
+        return np.sum(terms, axis=0)
 
     def slopes(self, gradient: np.ndarray) -> list[np.ndarray]:
         """Of the planes, given that of the values."""
         return [
-            np.einsum("ia,ijc,jb->abc", rows, gradient, columns, optimize=True) / (rows.sum(0)[0] * columns.sum(0)[0])
-            for rows, columns in self.up
+            _product(rows.T, gradient, columns.T) / (rows.sum(0)[0] * columns.sum(0)[0]) for rows, columns in self.up
         ]
 
 
@@ -180,7 +176,9 @@ def _warped(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 def _enlarged(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """At another size, pixel centres on pixel centres."""
-    axes = [(np.arange(n, dtype="float32") + 0.5) * m / n - 0.5 for n, m in zip(size, field.shape)]
-    places = np.stack(np.meshgrid(*axes, indexing="ij"))
-    planes = [ndimage.map_coordinates(field[..., i], places, order=1, mode="nearest") for i in range(field.shape[2])]
-    return np.stack(planes, axis=-1)
+    rows, columns = (_line(few, many) for few, many in zip(field.shape, size))
+    return _product(rows, field, columns)
+
+
+def _product(rows: np.ndarray, field: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.einsum("ia,abc,jb->ijc", rows, field, columns, optimize=True)
