@@ -21,7 +21,7 @@ import typer
 import typer.core
 
 import ganzoo
-from ganzoo.cli import augment, features, latent, support, translate
+from ganzoo.cli import augment, features, latent, support, translate, web
 from ganzoo.cli.options import DataDir, Fit, ImageShape, MaxValue, Overwrite, Pages, Preset
 from ganzoo.engine import quiet
 
@@ -64,6 +64,7 @@ app.add_typer(latent.app, name="latent")
 app.command(epilog=features.EPILOG)(features.features)
 app.command(epilog=augment.EPILOG)(augment.augment)
 app.command(epilog=translate.EPILOG)(translate.translate)
+app.command(epilog=web.EPILOG)(web.web)
 
 
 @app.callback(invoke_without_command=True)
