@@ -14,7 +14,7 @@ import pytest
 import ganzoo
 from ganzoo import metrics
 from ganzoo.metrics import protocol
-from ganzoo.zoo import presets, publishing
+from ganzoo.zoo import gallery, presets, publishing
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -54,9 +54,13 @@ MEASURED_BY_SCRIPTS = ("cyclegan-", "deocclusion-", "perceptual_gan-", "simgan-"
 
 
 @pytest.mark.backend_free
-def test_the_table_of_presets_is_that_of_the_cards():
-    block = re.search(r"<!-- presets -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
-    assert block[1] == publishing.readme_table(), "python scripts/publish.py --readme"
+def test_the_gallery_is_that_of_the_cards_and_shows_every_preset_with_weights():
+    page = (ROOT / "zoo_configs" / "README.md").read_text()
+    assert page == gallery.gallery(), "python scripts/publish.py --gallery"
+    for name in ganzoo.list_presets(pretrained=True):
+        assert f"### {name}\n" in page and f"`ganzoo generate {name} " in page
+    for picture in re.findall(r"\]\((samples/[^)]+)\)", page):
+        assert (ROOT / "zoo_configs" / picture).is_file()
 
 
 @pytest.mark.backend_free

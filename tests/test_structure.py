@@ -38,7 +38,7 @@ ORDER = (  # each part imports only from parts further up
     {"callbacks", "models", "latent", "features"},
     {"editing"},
     {"zoo.presets", "zoo.reading", "zoo.records", "zoo.synthetic"},
-    {"zoo.opening"},
+    {"zoo.opening", "zoo.gallery"},
     {"metrics"},
     {"zoo.watching", "zoo.asked", "zoo.translating"},
     {"zoo.training"},

@@ -24,7 +24,7 @@ from ganzoo import metrics
 from ganzoo.callbacks import SampleGrid
 from ganzoo.engine.parts import Images
 from ganzoo.engine.schedules import HoldThenLinear
-from ganzoo.zoo import asked, download, presets, publishing, recipes, training, watching, weights
+from ganzoo.zoo import asked, download, gallery, presets, publishing, recipes, training, watching, weights
 from ganzoo.zoo.reading import read_parts
 
 ROOT = Path(__file__).parent.parent
@@ -526,7 +526,7 @@ def test_measuring_fills_the_card_and_the_table(zoo, finished, tmp_path, monkeyp
             metrics.evaluate("dcgan-toy", **small)[0]["value"], rel=1e-5
         )
         assert measured.best["epoch"] == 2 and len(measured.best["metrics"]) == len(measured.metrics)
-        row = publishing.readme_table().splitlines()[-1]
+        row = gallery.table().splitlines()[-1]
         assert row.startswith("| `dcgan-toy` | [Radford et al. 2015](https://arxiv.org/abs/1511.06434) |")
         assert f"{values['coverage']['value']:.3g}" in row
         assert "coverage" in str(presets.info("dcgan-toy")) and "epoch 2" in str(presets.info("dcgan-toy"))

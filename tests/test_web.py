@@ -93,11 +93,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """The page of a server of its own."""
-    port, log = free_port(), tmp_path_factory.mktemp("web") / "log"
-    command = [sys.executable, "-m", "ganzoo.cli", "web", "--no-show", "--port", str(port)]
+@contextlib.contextmanager
+def serving(log, *arguments: str):
+    """A server of its own, and the address of its page."""
+    port = free_port()
+    command = [sys.executable, "-m", "ganzoo.cli", "web", *arguments, "--no-show", "--port", str(port)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environment) as server:
         try:
@@ -108,6 +108,12 @@ def address(tmp_path_factory):
         finally:
             server.terminate()
     assert "Traceback" not in said, said
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("web") / "log") as found:
+        yield found
 
 
 def _answers(port: int) -> bool:
@@ -244,7 +250,7 @@ def test_a_stroke_is_followed_and_the_candidates_are_offered(page):
     chosen = page.picture("edited", other=after)
     page.click("button", "go on")
     wait_for(lambda: not page.all(".candidate"))
-    canvas = page.picture("picture to edit")[::factor, ::factor]
+    canvas = page.picture("picture to edit")[::factor, ::factor, :1]
     np.testing.assert_array_equal(canvas, chosen)
 
 
@@ -304,7 +310,7 @@ def test_files_are_translated_and_bad_ones_are_told(page, tmp_path):
     assert drawn.shape == (48, 80, 3)
     assert np.abs(drawn.astype(int) - ganzoo.translate("srresnet-photos", small)).max() <= 1
     np.testing.assert_array_equal(page.picture("before"), small)
-    for name, said in (("none.png", "none.png"), ("huge.png", "100 million pixels")):
+    for name, said in (("none.png", "none.png is no picture"), ("huge.png", "100 million pixels")):
         page.upload(tmp_path / name)
         wait_for(lambda said=said: page.says(said))
     plot.save_png(tmp_path / "other.png", small[:8])
@@ -336,6 +342,40 @@ def test_two_visitors_and_a_closed_tab(address, page, tmp_path):
     sheet = page.picture("pictures")  # while the other's stroke is followed, and its tab is gone
     page.one('[aria-label="next seed"]').click()
     page.picture("pictures", other=sheet)
+
+
+@needs_browser
+@pytest.mark.backend_free
+def test_another_picture_is_not_edited_by_the_strokes_on_the_one_before(page):
+    model = ganzoo.load("dcgan-mnist")
+    page.open("dcgan-mnist", "edit by hand")
+    page.picture("edited", other=np.zeros((28, 28, 1), "uint8"))
+    page.drag(page.one(".canvas"), (-60, 100), (0, -140))
+    page.one('[aria-label="next seed"]').click()
+    wanted = model.generate(1, seed=1)[0].astype(int)
+    wait_for(lambda: np.abs(page.picture("edited") - wanted).max() <= 1)
+    wait_for(lambda: not any(sign.is_displayed() for sign in page.all(".sign")))
+    assert np.abs(page.picture("edited") - wanted).max() <= 1 and not page.all(".candidate")
+
+
+@needs_browser
+@pytest.mark.backend_free
+def test_attributes_that_are_not_said_stay_as_they_are(tmp_path):
+    model = ganzoo.StarGAN(**ganzoo.StarGAN.tiny)
+    model.save(tmp_path / "own.keras")
+    picture = model.data["images"].examples(1)[0]
+    plot.save_png(tmp_path / "picture.png", picture)
+    with (
+        serving(tmp_path / "log", str(tmp_path / "own.keras")) as address,
+        contextlib.closing(Page(address, tmp_path / "profile")) as page,
+    ):
+        page.driver.get(address)
+        page.upload(tmp_path / "picture.png")
+        drawn = page.picture("after")
+        told = {name: values[0] for name, values in model.attributes_of(picture[None]).items()}
+        assert np.abs(drawn.astype(int) - ganzoo.translate(model, picture, **told)).max() <= 1
+        page.upload(tmp_path / "picture.png")  # the same once more
+        assert not page.says("reduce the picture")
 
 
 @needs_browser

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nicegui import events, ui
+from nicegui import ui
 
 from ganzoo import editing, latent
 from ganzoo.latent.own import moved_by_default
-from ganzoo.web.controls import Conditions, seed_field
+from ganzoo.web.controls import Conditions, bounded, seed_field, seed_of, slider
 from ganzoo.web.panels import Panel, draws_of_latents
 from ganzoo.web.pictures import Canvas, Film, Picture, as_png, as_uri, painted
-from ganzoo.web.translation import rgb, rgb_text, upload_field
+from ganzoo.web.studio import Latest
+from ganzoo.web.translation import picture_file, rgb, rgb_text, upload_field
 
 __all__ = ["PANELS"]
 
-CANDIDATES, STARTS, STEPS, FRAMES = 6, 16, 60, 16
+CANDIDATES, STARTS, STEPS, FRAMES, MOST_STROKES = 6, 16, 60, 16, 50
 PAINT, SKETCH, MOVE = "paint a colour", "draw edges", "move a part"
 
 
@@ -43,14 +42,8 @@ class Brush(Panel):
         with ui.row().classes("controls"):
             self.tool = ui.toggle([PAINT, SKETCH, MOVE], value=PAINT)
             self.colour = ui.color_input("colour", value="#ffffff").props("maxlength=7").classes("seed")
-            with ui.column().classes("slider"):
-                ui.label("brush, in pixels")
-                self.radius = ui.slider(min=0.5, max=max(self.size) / 6, step=0.5, value=max(self.size) / 16)
-                self.radius.props('label aria-label="brush"')
-            with ui.column().classes("slider"):
-                ui.label("hold the rest")
-                self.hold = ui.slider(min=0, max=1, step=0.05, value=0.3, on_change=self._follow)
-                self.hold.props('label aria-label="hold the rest"')
+            self.radius = slider("brush, in pixels", 0.5, max(self.size) / 6, 0.5, max(self.size) / 16)
+            self.hold = slider("hold the rest", 0, 1, 0.05, 0.3, self._follow)
             ui.button("Clear the strokes", icon="delete", on_click=self._clear).props("flat")
         with ui.row().classes("beside"):
             self.canvas = Canvas("picture to edit", self._stroke, self._shown_colour, self._width)
@@ -60,60 +53,64 @@ class Brush(Panel):
         with ui.row().classes("candidates"):
             self.strip = ui.row()
             ui.button("Go on from this one", icon="arrow_back", on_click=self._go_on).props("flat")
-        self.photo: np.ndarray | None = None
+        self.pictures = Latest(self.studio, self.owner)  # which strokes never take the place of
+        self.turn = 0
         self.begin({}, np.zeros(self.model.image_shape, "uint8"))
 
-    def begin(self, drawn: dict[str, np.ndarray], image: np.ndarray) -> None:
-        """Begins with a picture, and all that it is drawn from, (1, ...) each."""
-        self.drawn, self.image = drawn, image
+    def begin(self, drawn: dict[str, np.ndarray], image: np.ndarray, photo: np.ndarray | None = None) -> None:
+        """Begins with a picture, all that it is drawn from, (1, ...) each, and the one that was uploaded.
+
+        What is still being drawn for another one is not shown any more.
+        """
+        self.drawn, self.image, self.photo = drawn, image, photo
+        self.turn += 1
         self.chosen: tuple[np.ndarray, np.ndarray] | None = None
         self.name = moved_by_default(self.model, drawn) if drawn else ""
         self.wishes: list[Any] = []
         self.touched = np.zeros(self.size, bool)
-        self.canvas.clear()
-        self.canvas.show(_enlarged(image, self._factor()))
+        self.painting = image.repeat(self._factor(), axis=0).repeat(self._factor(), axis=1)
+        self.painting = self.painting.repeat(3 // image.shape[-1], axis=-1)
+        self.canvas.show(self.painting)
         self.strip.clear()
         self.film.show(image[None])
+        self._show_own(photo)
 
     async def draw(self) -> None:
         """From the seed."""
-        seed, self.photo = int(self.seed.value or 0), None
-        self._show_own(None)
+        seed = seed_of(self.seed)
+        if (told := self.told()) is None:
+            return
 
         def work():
-            drawn = self.model.inputs_for(1, seed, **self.conditions.values(1))
+            drawn = self.model.inputs_for(1, seed, **told)
             return drawn, self.model.generate(seed=seed, **drawn)[0]
 
-        await self.latest(work, lambda found: self.begin(*found))
+        await self.pictures(work, lambda found: self.begin(*found))
 
-    async def _uploaded(self, event: events.UploadEventArguments) -> None:
+    async def _uploaded(self, name: str, content: bytes) -> None:
         """Finds the latents of a picture."""
-        name, content = Path(event.file.name).name, await event.file.read()
+        if (told := self.told()) is None:
+            return
 
         def work():
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"source{Path(name).suffix}"
-                path.write_bytes(content)
-                try:
-                    photo = self.model.data[self.model.target].read(str(path), self.model.target)
-                except (ValueError, OSError) as error:
-                    raise ValueError(str(error).replace(str(path), name)) from error
+            with picture_file(name, content) as path:
+                photo = self.model.data[self.model.target].read(str(path), self.model.target)
             photo = np.asarray(photo).reshape(self.model.image_shape)
-            found = latent.project(self.model, photo, steps=100, **self.conditions.values(1))
-            drawn = self.model.inputs_for(1, 0, **self.conditions.values(1))
+            found = latent.project(self.model, photo, steps=100, **told)
+            drawn = self.model.inputs_for(1, 0, **told)
             moved = moved_by_default(self.model, drawn)
-            return photo, {**drawn, moved: np.asarray(found.latents).reshape(drawn[moved].shape)}, found.images[0]
+            drawn[moved] = np.asarray(found.latents).reshape(drawn[moved].shape)
+            return drawn, found.images[0], photo
 
-        def show(found) -> None:
-            self.photo = found[0]
-            self.begin(*found[1:])
-            self._show_own(self.photo)
-
-        await self.latest(work, show)
+        await self.pictures(work, lambda found: self.begin(*found))
 
     async def _stroke(self, points: np.ndarray) -> None:
         """What a stroke asks for, in pixels of the model."""
-        points, radius = points / self._factor(), self._width() / self._factor()
+        if not self.drawn or len(self.wishes) >= MOST_STROKES:
+            ui.notify("Clear the strokes first." if self.drawn else "A moment: there is no picture yet.")
+            return
+        line = painted(points, self._width(), self.painting.shape[:2])
+        points, radius = points / self._factor(), bounded(self.radius)
         try:
             if self.tool.value == MOVE:
                 mask = painted(points[:1], radius, self.size)
@@ -130,15 +127,17 @@ class Brush(Panel):
         except ValueError as error:
             ui.notify(str(error), type="negative")
             return
+        self.painting[line] = rgb(self._shown_colour())
+        self.canvas.show(self.painting)
         await self._follow()
 
     async def _follow(self) -> None:
         if not self.wishes:
             return
-        wishes, hold = list(self.wishes), float(self.hold.value)
+        wishes, hold = list(self.wishes), bounded(self.hold)
         if hold and not self.touched.all():
             wishes.append(editing.stroke(~self.touched, self.image, hold))
-        drawn, name = dict(self.drawn), self.name
+        drawn, name, turn, photo = dict(self.drawn), self.name, self.turn, self.photo
 
         def work():
             others = {key: values for key, values in drawn.items() if key != name}
@@ -152,9 +151,11 @@ class Brush(Panel):
                 name=name,
                 **others,
             )
-            return found, self._way(drawn, found.latents[0])
+            return found, self._way(drawn, name, found.latents[0], photo)
 
         def show(found) -> None:
+            if turn != self.turn:
+                return
             self.strip.clear()
             with self.strip:
                 for number, image in enumerate(found[0].images):
@@ -164,19 +165,23 @@ class Brush(Panel):
         await self.latest(work, show)
 
     def _candidate(self, number: int, image: np.ndarray, latents: np.ndarray) -> None:
+        drawn, name, turn, photo = dict(self.drawn), self.name, self.turn, self.photo
+
+        def show(way) -> None:
+            if turn == self.turn:
+                self._take(latents, image, way)
+
         async def take() -> None:
-            drawn = dict(self.drawn)
-            await self.latest(lambda: self._way(drawn, latents), lambda way: self._take(latents, image, way))
+            await self.latest(lambda: self._way(drawn, name, latents, photo), show)
 
         with ui.button(on_click=take).props(f'flat padding=xs aria-label="candidate {number + 1}"'):
             ui.html(f'<img class="candidate" alt="" src="{as_uri(as_png(image))}">', sanitize=False)
 
-    def _way(self, drawn: dict[str, np.ndarray], latents: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def _way(self, drawn: dict[str, np.ndarray], name: str, latents: np.ndarray, photo: np.ndarray | None):
         """The film to a candidate, and what it does to the uploaded picture."""
-        name = self.name
         others: dict[str, Any] = {key: values for key, values in drawn.items() if key != name}
         frames = editing.morph(self.model, drawn[name][0], latents, steps=FRAMES, name=name, **others)
-        return frames, None if self.photo is None else editing.transfer(self.photo, frames).image
+        return frames, None if photo is None else editing.transfer(photo, frames).image
 
     def _take(self, latents: np.ndarray, image: np.ndarray, way: tuple[np.ndarray, np.ndarray | None]) -> None:
         self.chosen = latents, image
@@ -191,24 +196,20 @@ class Brush(Panel):
     def _go_on(self) -> None:
         if self.chosen is not None:
             latents, image = self.chosen
-            self.begin({**self.drawn, self.name: latents[None]}, image)
+            self.begin({**self.drawn, self.name: latents[None]}, image, self.photo)
 
     def _clear(self) -> None:
-        self.begin(self.drawn, self.image)
+        self.begin(self.drawn, self.image, self.photo)
 
     def _factor(self) -> int:
         """How many pixels of the canvas make one of the model, for strokes finer than its pixels."""
         return max(1, 420 // max(self.size))
 
     def _width(self) -> float:
-        return float(self.radius.value) * self._factor()
+        return bounded(self.radius) * self._factor()
 
     def _shown_colour(self) -> str:
         return rgb_text(self.colour.value) if self.tool.value == PAINT else "#ff8800"
 
 
 PANELS = (Brush,)
-
-
-def _enlarged(image: np.ndarray, factor: int) -> np.ndarray:
-    return image.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from nicegui import run, ui
 
 from ganzoo.web import brush, panels, translation
+from ganzoo.web.panels import Panel
 from ganzoo.web.studio import Studio, tell
 from ganzoo.zoo import presets
 from ganzoo.zoo.records import RECORD, read_record
@@ -56,28 +58,36 @@ def build(studio: Studio, source: str | None, asked: str | None = None) -> None:
         if chosen is None:
             return
         tabs.clear()
+        about.text = ""
         with tabs:
             ui.spinner(size="lg").props('aria-label="loading"')
         try:
-            model = await run.io_bound(studio.open, chosen)
+            found = await run.io_bound(opened, studio, chosen)
         except Exception as error:
             tabs.clear()
             tell(error, tabs)
             return
-        if tabs.is_deleted or choice.value != chosen:
+        if found is None or tabs.is_deleted or choice.value != chosen:
             return
+        model, kinds = found
         tabs.clear()
         about.text = presets.info(chosen).recipe.description if presets.is_preset(chosen) else type(model).__name__
         with tabs:
-            fill(studio, model, class_names(chosen))
+            fill(studio, model, kinds, class_names(chosen))
 
     choice.on_value_change(show)
     ui.timer(0.01, show, once=True)
 
 
-def fill(studio: Studio, model: Any, names: list[str]) -> None:
+def opened(studio: Studio, source: str) -> tuple[Any, list[type[Panel]]]:
+    """A model, and the kinds of panels that suit it."""
+    model = studio.open(source)
+    kinds: tuple[type[Panel], ...] = (*translation.PANELS, *panels.PANELS, *brush.PANELS)
+    return model, studio.draw(lambda: [kind for kind in kinds if kind.suits(model)])
+
+
+def fill(studio: Studio, model: Any, kinds: list[type[Panel]], names: list[str]) -> None:
     """The tabs of a model."""
-    kinds = [kind for kind in (*translation.PANELS, *panels.PANELS, *brush.PANELS) if kind.suits(model)]
     if not kinds:
         ui.label(f"What {type(model).__name__} draws is not shown on a page: use it in Python.")
         return
@@ -90,22 +100,25 @@ def fill(studio: Studio, model: Any, names: list[str]) -> None:
             with ui.tab_panel(tab):
                 places[kind.title] = ui.column().classes("w-full")
 
-    def enter() -> None:
+    async def enter() -> None:
         """A panel is made, and draws, when it is first seen."""
         title = str(pages.value)
-        if title not in built:
-            built.add(title)
-            kind = next(kind for kind in kinds if kind.title == title)
+        if title in built:
+            return
+        built.add(title)
+        kind = next(kind for kind in kinds if kind.title == title)
+        ready = await run.io_bound(studio.draw, lambda: (kind.prepare(model),))
+        if ready is not None and not places[title].is_deleted:
             with places[title]:
-                kind(studio, model, names, places[title])
+                kind(studio, model, names, places[title], ready[0])
 
     pages.on_value_change(enter)
     pages.value = kinds[0].title
-    enter()
+    ui.timer(0.01, enter, once=True)
 
 
 def class_names(source: str) -> list[str]:
     """The names of the classes that the training in a folder learned from folders."""
-    from pathlib import Path
-
-    return read_record(source).get("classes", []) if (Path(source) / RECORD).is_file() else []
+    if presets.is_preset(source) or not (Path(source) / RECORD).is_file():
+        return []
+    return read_record(source).get("classes", [])

@@ -11,9 +11,9 @@ from ganzoo import latent, plot
 from ganzoo.engine.parts import Images, Labels
 from ganzoo.latent.own import continuous, is_one_hot
 from ganzoo.latent.paths import PATHS
-from ganzoo.web.controls import Conditions, seed_field
+from ganzoo.web.controls import Conditions, bounded, seed_field, seed_of, slider
 from ganzoo.web.pictures import Film, Picture
-from ganzoo.web.studio import Latest, Studio
+from ganzoo.web.studio import Latest, Studio, tell
 
 __all__ = ["PANELS", "draws_of_latents"]
 
@@ -38,12 +38,14 @@ class Panel:
         studio, model: what draws, and with what.
         names: of the model's classes, where it knows them.
         owner: the element that it is built in.
+        ready: what `prepare` found.
     """
 
     title, icon = "", ""
+    conditions: Conditions | None = None
 
-    def __init__(self, studio: Studio, model: Any, names: list[str], owner: ui.element):
-        self.model, self.names = model, names
+    def __init__(self, studio: Studio, model: Any, names: list[str], owner: ui.element, ready: Any = None):
+        self.studio, self.model, self.names, self.owner, self.ready = studio, model, names, owner, ready
         self.latest = Latest(studio, owner)
         self.build()
         ui.timer(0.05, self.draw, once=True)
@@ -53,8 +55,21 @@ class Panel:
         """Whether it is for this model."""
         return draws_of_latents(model)
 
+    @staticmethod
+    def prepare(model: Any) -> Any:
+        """What it must know of the model before it is built, and takes long to find."""
+        return None
+
     def build(self) -> None:
         """Makes its elements."""
+
+    def told(self, count: int = 1) -> dict[str, Any] | None:
+        """What its fields say; None where they say what cannot be, which the page then tells."""
+        try:
+            return {} if self.conditions is None else self.conditions.values(count)
+        except ValueError as error:
+            tell(error, self.owner)
+            return None
 
     async def draw(self) -> None:
         """Draws for what its fields say."""
@@ -69,17 +84,16 @@ class Draw(Panel):
         with ui.row().classes("controls"):
             self.conditions = Conditions(self.model, self.names, self.draw, every=True)
             self.seed = seed_field("seed", self.draw)
-            with ui.column().classes("slider"):
-                ui.label("pictures")
-                self.count = ui.slider(min=1, max=64, value=16, on_change=self.draw)
-                self.count.props('label aria-label="pictures"')
+            self.count = slider("pictures", 1, 64, 1, 16, self.draw)
         self.picture = Picture("pictures")
 
     async def draw(self) -> None:
-        count, seed = int(self.count.value), int(self.seed.value or 0)
+        count, seed = int(bounded(self.count)), seed_of(self.seed)
+        if (told := self.told(count)) is None:
+            return
 
         def work():
-            images = self.model.generate(count, seed=seed, **self.conditions.values(count))
+            images = self.model.generate(count, seed=seed, **told)
             return images[0] if count == 1 else plot.image_grid(images)
 
         await self.latest(work, self.picture.show)
@@ -97,10 +111,11 @@ class Between(Panel):
         self.film = Film("A to B", "A", "B")
 
     async def draw(self) -> None:
-        seeds = [int(field.value or 0) for field in (self.first, self.last)]
+        seeds = [seed_of(field) for field in (self.first, self.last)]
+        if (told := self.told()) is None:
+            return
 
         def work():
-            told = self.conditions.values(1)
             first, last = (self.model.inputs_for(1, seed, **told) for seed in seeds)
             moved = continuous(self.model, first)
             plain = type(self.model).latents.__qualname__ == "Drawing.latents"
@@ -119,41 +134,40 @@ class Change(Panel):
 
     title, icon = "Change one thing", "tune"
 
-    def build(self) -> None:
-        drawn = self.model.inputs_for(1, 0, **self._examples())
-        self.things: dict[str, int] = {}
-        for name, values in drawn.items():
-            if isinstance(self.model.data.get(name), Labels) or is_one_hot(values):
-                self.things[name] = 0
-            elif name not in self.model.data and values.ndim == 2:
-                self.things[name] = values.shape[1]
+    @staticmethod
+    def prepare(model: Any) -> Any:
+        """How many of each thing there are, 0 of classes; and the directions."""
+        examples = {name: model.data[name].examples(1) for name in model.conditions()}
+        things, directions = dict[str, int](), None
         try:
-            self.directions = latent.sefa(self.model, **self._examples()).vectors
-            self.things[DIRECTION] = len(self.directions)
+            directions = latent.sefa(model, **examples).vectors
+            things[DIRECTION] = len(directions)
         except ValueError:  # whose first layers are none that it knows
             pass
+        for name, values in model.inputs_for(1, 0, **examples).items():
+            if isinstance(model.data.get(name), Labels) or is_one_hot(values):
+                things[name] = 0
+            elif name not in model.data and values.ndim == 2:
+                things[name] = values.shape[1]
+        return things, directions
+
+    def build(self) -> None:
+        self.things, self.directions = self.ready
         with ui.row().classes("controls"):
-            options = [DIRECTION, *self.things] if DIRECTION in self.things else list(self.things)
-            options = list(dict.fromkeys(options))
+            options = list(self.things)
             self.thing = ui.select(options, value=options[0], label="what changes", on_change=self._choose)
-            with ui.column().classes("slider"):
-                ui.label("which of them")
-                self.index = ui.slider(min=0, max=1, value=0, on_change=self.draw)
-                self.index.props('label aria-label="which of them"')
+            self.index = slider("which of them", 0, 1, 1, 0, self.draw)
             self.conditions = Conditions(self.model, self.names, self.draw)
             self.seed = seed_field("seed", self.draw)
         self.film = Film("change", "less", "more")
         self._limit()
-
-    def _examples(self) -> dict[str, Any]:
-        return {name: self.model.data[name].examples(1) for name in self.model.conditions()}
 
     def _limit(self) -> None:
         count = self.things[self.thing.value]
         self.index.props(f"max={max(count - 1, 0)}")
         self.index.set_enabled(count > 1)
         self.index.value = min(self.index.value, max(count - 1, 0))
-        for name, field in self.conditions.fields.items():
+        for name, field in self.conditions.fields.items() if self.conditions is not None else ():
             field.set_enabled(name != self.thing.value)
 
     async def _choose(self) -> None:
@@ -161,15 +175,17 @@ class Change(Panel):
         await self.draw()
 
     async def draw(self) -> None:
-        thing, index, seed = self.thing.value, int(self.index.value), int(self.seed.value or 0)
+        thing, index, seed = self.thing.value, int(bounded(self.index)), seed_of(self.seed)
+        if (told := self.told()) is None:
+            return
 
         def work():
-            told = self.conditions.values(1)
             if thing == DIRECTION:
                 return latent.walk(self.model, self.directions[index], steps=FRAMES, seed=seed, **told)
-            told.pop(thing, None)
-            is_class = not self.things[thing]
-            return latent.traverse(self.model, thing, None if is_class else index, rows=1, seed=seed, **told)
+            others = {name: value for name, value in told.items() if name != thing}
+            return latent.traverse(
+                self.model, thing, index if self.things[thing] else None, rows=1, seed=seed, **others
+            )
 
         await self.latest(work, lambda frames: self.film.show(frames, len(frames) // 2))
 
@@ -191,10 +207,11 @@ class Mix(Panel):
         self.film = Film("mixed", "coarse traits alone of the first", "all but the finest")
 
     async def draw(self) -> None:
-        seeds = [int(field.value or 0) for field in (self.coarse, self.fine)]
+        seeds = [seed_of(field) for field in (self.coarse, self.fine)]
+        if (told := self.told()) is None:
+            return
 
         def work():
-            told = self.conditions.values(1)
             first, last = (self.model.inputs_for(1, seed, **told) for seed in seeds)
             layers = self.model.num_layers
             drawn = {name: np.repeat(values, layers + 1, axis=0) for name, values in first.items()}

@@ -18,7 +18,7 @@ from ganzoo.plot.png import write_png
 __all__ = ["Canvas", "Film", "Picture", "as_png", "as_uri", "painted"]
 
 SIDE = 420  # pixels of the screen that a picture's longer side takes, about
-FRAMES_PER_SECOND = 12
+FRAMES_PER_SECOND, MOST_POINTS = 12, 4000
 
 
 def as_png(image: np.ndarray) -> bytes:
@@ -91,8 +91,10 @@ class Film:
         share = self.slider.value / max(len(self.frames) - 1, 1)
         self.frames = frames
         self.slider.props(f"max={len(frames) - 1}")
-        self.slider.value = round(share * (len(frames) - 1)) if position is None else position
-        self._show()
+        wanted = round(share * (len(frames) - 1)) if position is None else position
+        if self.slider.value == wanted:
+            self._show()
+        self.slider.value = wanted
 
     def _show(self) -> None:
         if len(self.frames):
@@ -135,7 +137,6 @@ class Canvas:
     ):
         self.on_stroke, self.colour, self.radius = on_stroke, colour, radius
         self.points: list[tuple[float, float]] = []
-        self.drawn = ""
         self.view = ui.interactive_image(
             on_mouse=self._moved, events=["pointerdown", "pointermove", "pointerup", "pointerleave"], sanitize=False
         )
@@ -147,17 +148,13 @@ class Canvas:
         self.view.style(f"width: {shown_width(height, width)}")
         self.view.set_source(as_uri(as_png(image)))
 
-    def clear(self) -> None:
-        """Takes away what was drawn."""
-        self.drawn, self.view.content = "", ""
-
     def _moved(self, event: events.MouseEventArguments) -> Any:
         if event.type == "pointerdown" or (event.type == "pointermove" and self.points and event.buttons):
-            self.points.append((event.image_y, event.image_x))
-            self.view.content = self.drawn + self._line()
+            if len(self.points) < MOST_POINTS:
+                self.points.append((event.image_y, event.image_x))
+                self.view.content = self._line()
         elif self.points and event.type in ("pointerup", "pointerleave"):
-            points, self.drawn = np.asarray(self.points), self.drawn + self._line()
-            self.points = []
+            points, self.points, self.view.content = np.asarray(self.points), [], ""
             return self.on_stroke(points)
         return None
 
@@ -171,10 +168,12 @@ class Canvas:
 
 def painted(points: np.ndarray, radius: float, size: tuple[int, int]) -> np.ndarray:
     """Which pixels, bool (height, width), a brush of that radius touched along its way: of each the middle counts."""
-    places = np.moveaxis(np.indices(size), 0, -1) + 0.5
+    places, reach = np.moveaxis(np.indices(size), 0, -1) + 0.5, max(radius, 0.71)
     mask = np.zeros(size, bool)
     for start, end in zip(points, [*points[1:], points[-1]]):
-        way = end - start
-        share = np.clip((places - start) @ way / max(way @ way, 1e-9), 0, 1)[..., None]
-        mask |= ((places - start - share * way) ** 2).sum(axis=-1) <= max(radius, 0.71) ** 2
+        low, high = np.minimum(start, end) - reach, np.maximum(start, end) + reach
+        near = tuple(slice(max(int(a), 0), max(int(b) + 1, 0)) for a, b in zip(low, high))
+        way, some = end - start, places[near] - start
+        share = np.clip(some @ way / max(way @ way, 1e-9), 0, 1)[..., None]
+        mask[near] |= ((some - share * way) ** 2).sum(axis=-1) <= reach**2
     return mask

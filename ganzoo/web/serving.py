@@ -7,6 +7,8 @@ import tempfile
 
 __all__ = ["serve"]
 
+LOOPBACK = ("localhost", "127.0.0.1")
+
 
 def serve(source: str | None = None, host: str = "127.0.0.1", port: int = 8080, show: bool = True) -> None:
     """Opens the page, and answers until it is stopped (Ctrl-C). `/?preset=NAME` opens it with another preset.
@@ -26,7 +28,8 @@ def serve(source: str | None = None, host: str = "127.0.0.1", port: int = 8080, 
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("NICEGUI_STORAGE_PATH", folder)  # of which nothing is kept here
         try:
-            from nicegui import ui
+            from nicegui import app, ui
+            from starlette.middleware.trustedhost import TrustedHostMiddleware
         except ModuleNotFoundError as error:
             raise ValueError("The page needs NiceGUI: pip install 'keras-ganzoo[web]'.") from error
         from ganzoo.web.page import build
@@ -36,6 +39,9 @@ def serve(source: str | None = None, host: str = "127.0.0.1", port: int = 8080, 
         check_port(host, port)
         if source is not None:
             studio.open(source)
+
+        if host in LOOPBACK:  # another site's name that leads here is not answered
+            app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
 
         @ui.page("/")
         def page(preset: str | None = None) -> None:

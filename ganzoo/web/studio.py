@@ -74,7 +74,7 @@ class Latest:
                 except Exception as error:
                     tell(error, self.owner)
                     continue
-                if not self.owner.is_deleted:
+                if found is not None and not self.owner.is_deleted:  # None: the server stops
                     with self.owner:
                         show(found)
         finally:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import io
-import tempfile
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from nicegui import events, ui
+from PIL import Image, UnidentifiedImageError
 
 from ganzoo.data.folders import header
-from ganzoo.engine.parts import Images
-from ganzoo.web.controls import Conditions
+from ganzoo.data.pictures import read_picture
+from ganzoo.data.preprocessing import MODES, to_uint8
+from ganzoo.engine.attributes import unsaid
+from ganzoo.models.pix2pix import Pix2Pix
+from ganzoo.web.controls import Conditions, bounded, slider
 from ganzoo.web.panels import Panel
-from ganzoo.web.pictures import Canvas, Picture, painted
-from ganzoo.zoo.translating import Translator, translate_files
+from ganzoo.web.pictures import Canvas, Picture, as_png, painted
+from ganzoo.zoo.translating import Translator, sources, translate_files
 
-__all__ = ["PANELS"]
+__all__ = ["PANELS", "picture_file", "rgb", "rgb_text", "upload_field"]
 
-MOST_BYTES, MOST_PIXELS = 50_000_000, 4_000_000
-
-
-def translates(model: Any) -> bool:
-    """Whether it draws pictures of pictures, and of those alone."""
-    return any(isinstance(model.data[name], Images) for name in model.conditions(model.generators()[0]))
+MOST_BYTES, MOST_PIXELS, MOST_DRAWN = 50_000_000, 4_000_000, 16_000_000
 
 
 class Pad(Panel):
@@ -34,18 +33,15 @@ class Pad(Panel):
 
     @staticmethod
     def suits(model: Any) -> bool:
-        return translates(model) and len(model.generators()) == 1 and _pad_shape(model) is not None
+        return isinstance(model, Pix2Pix) and model.data["source"].shape[-1] in (1, 3)
 
     def build(self) -> None:
-        height, width, channels = _pad_shape(self.model) or (0, 0, 0)
+        height, width, channels = self.model.data["source"].shape
         self.size, self.grey = (height, width), channels == 1
         paper, ink = "#ffffff", "#000000"
         with ui.row().classes("controls"):
             self.colour = ui.color_input("colour", value=ink).props("maxlength=7").classes("seed")
-            with ui.column().classes("slider"):
-                ui.label("brush, in pixels")
-                self.radius = ui.slider(min=0.5, max=10, step=0.5, value=0.5 if self.grey else 6)
-                self.radius.props('label aria-label="brush"')
+            self.radius = slider("brush, in pixels", 0.5, 10, 0.5, 0.5 if self.grey else 6)
             self.conditions = Conditions(self.model, self.names, self.draw)
             ui.button("White", icon="format_color_reset", on_click=lambda: self.colour.set_value(paper)).props("flat")
             ui.button("Clear", icon="delete", on_click=self._clear).props("flat")
@@ -56,12 +52,11 @@ class Pad(Panel):
         self.canvas.show(self.drawing)
 
     def _width(self) -> float:
-        return float(self.radius.value)
+        return bounded(self.radius)
 
     async def _stroke(self, points: np.ndarray) -> None:
         colour = rgb(self.colour.value)
         self.drawing[painted(points, self._width(), self.size)] = round(np.mean(colour)) if self.grey else colour
-        self.canvas.clear()
         self.canvas.show(self.drawing)
         await self.draw()
 
@@ -72,10 +67,11 @@ class Pad(Panel):
 
     async def draw(self) -> None:
         drawing = self.drawing.copy()
+        if (told := self.told()) is None:
+            return
 
         def work():
-            translator = Translator(self.model, None, None, None, 0, self.conditions.values(1))
-            return translator.array(drawing)
+            return Translator(self.model, None, None, None, 0, told).array(drawing)
 
         await self.latest(work, self.picture.show)
 
@@ -87,41 +83,40 @@ class Translate(Panel):
 
     @staticmethod
     def suits(model: Any) -> bool:
-        return translates(model)
+        found = sources(model)
+        return bool(found) and all(model.data[name].shape[-1] in MODES for name in found)
 
     def build(self) -> None:
         self.upload: tuple[str, bytes] | None = None
         with ui.row().classes("controls"):
             upload_field("A picture, of any size", self._uploaded)
-            generators = self.model.generators()
-            ways = [self.model.conditions(each)[0] for each in generators] if len(generators) > 1 else []
-            self.way = ui.select(ways, value=ways[0], label="it is", on_change=self.draw) if ways else None
-            self.conditions = None if ways else Conditions(self.model, self.names, self.draw)
+            ways = list(sources(self.model))
+            self.way = ui.select(ways, value=ways[0], label="it is", on_change=self.draw)
+            self.way.set_visibility(len(ways) > 1)
+            self.conditions = Conditions(self.model, self.names, self.draw) if len(ways) == 1 else None
         with ui.row().classes("beside"):
             self.before, self.after = Picture("before", download=False), Picture("after")
 
-    async def _uploaded(self, event: events.UploadEventArguments) -> None:
-        self.upload = Path(event.file.name).name, await event.file.read()
+    async def _uploaded(self, name: str, content: bytes) -> None:
+        self.upload = name, content
         await self.draw()
 
     async def draw(self) -> None:
-        if self.upload is None:
+        told = self.told()
+        if self.upload is None or told is None:
             return
-        (name, content), way = self.upload, self.way.value if self.way is not None else None
-        told = {} if self.conditions is None else self.conditions.values(1)
+        (name, content), way = self.upload, self.way.value
 
         def work() -> tuple[bytes, bytes]:
-            with tempfile.TemporaryDirectory() as folder:
-                source, output = Path(folder) / f"source{Path(name).suffix}", Path(folder) / "drawn.png"
-                source.write_bytes(content)
-                try:
-                    before = shown(source)
-                    failed = translate_files(self.model, source, output, of=way, **told).failed
-                    if failed:
-                        raise ValueError(failed[source])
-                except (ValueError, OSError) as error:
-                    raise ValueError(f"{name}: {str(error).replace(str(source), name)}") from error
-                return before, output.read_bytes()
+            with picture_file(name, content) as path:
+                given = {**self._as_it_is(path, told), **told}
+                drawn = path.with_name("drawn.png")
+                factor = Translator(self.model, way, None, None, 0, given).factor
+                check_pixels(path, MOST_DRAWN // factor**2)
+                failed = translate_files(self.model, path, drawn, of=way, **given).failed
+                if failed:
+                    raise ValueError(failed[path])
+                return shown(path, self.model.data[way].shape[-1]), drawn.read_bytes()
 
         def show(found: tuple[bytes, bytes]) -> None:
             self.before.show(found[0], like=found[1])
@@ -129,41 +124,76 @@ class Translate(Panel):
 
         await self.latest(work, show)
 
+    def _as_it_is(self, path: Path, told: dict[str, Any]) -> dict[str, Any]:
+        """The attributes that were not chosen, as the model reads them from the whole picture."""
+        if not hasattr(self.model, "attributes"):
+            return {}
+        small = np.asarray(self.model.data["images"].read(str(path), "images"))
+        return {name: values[0] for name, values in unsaid(self.model, {"source": small, **told}).items()}
+
 
 PANELS = (Pad, Translate)
 
 
 def upload_field(label: str, uploaded: Any) -> None:
-    """Takes a picture file of up to 50 MB."""
+    """Takes a picture file of up to 50 MB: `uploaded(name, content)`."""
 
     def refused() -> None:
         ui.notify(f"Files have up to {MOST_BYTES // 1_000_000} MB: reduce the picture.", type="negative")
 
-    field = ui.upload(
-        label=label, on_upload=uploaded, on_rejected=refused, max_file_size=MOST_BYTES, auto_upload=True
-    )  # fmt: skip
+    async def take(event: events.UploadEventArguments) -> None:
+        field.reset()  # which would refuse the same file a second time
+        if event.file.size() > MOST_BYTES:
+            refused()
+        else:
+            await uploaded(Path(event.file.name).name[-100:], await event.file.read())
+
+    field = ui.upload(label=label, on_upload=take, on_rejected=refused, max_file_size=MOST_BYTES, auto_upload=True)
     field.props("flat bordered").classes("upload")
 
 
-def shown(path: Path, side: int = 1024) -> bytes:
-    """A picture file as a PNG for the screen, upright, of at most so many pixels a side.
+@contextlib.contextmanager
+def picture_file(name: str, content: bytes) -> Iterator[Path]:
+    """What was uploaded as a file, in a folder that is removed; errors tell its own name.
 
     Raises:
-        ValueError: more pixels than a page waits for.
+        ValueError: no picture, or one of more pixels than a page waits for.
     """
-    from PIL import ImageOps
+    import tempfile
 
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"source{Path(name).suffix}"
+        try:
+            path.write_bytes(content)
+            check_pixels(path, MOST_PIXELS)
+            yield path
+        except UnidentifiedImageError as error:
+            raise ValueError(f"{name} is no picture that can be read.") from error
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{name}: {str(error).replace(str(path), name)}") from error
+
+
+def check_pixels(path: Path, most: int) -> None:
+    """Refuses a picture of more pixels.
+
+    Raises:
+        ValueError: it has them; OSError: it is no picture.
+    """
     with path.open("rb") as stream, header(stream) as file:
-        if (pixels := file.width * file.height) > MOST_PIXELS:
-            raise ValueError(
-                f"a page translates pictures of up to {MOST_PIXELS // 1_000_000} million pixels, `ganzoo translate` "
-                f"larger ones. Received: {pixels // 1_000_000} million pixels"
-            )
-        file.thumbnail((side, side))
-        upright = ImageOps.exif_transpose(file)
-        target = io.BytesIO()
-        upright.convert("RGBA" if "A" in upright.getbands() else "RGB").save(target, "PNG")
-    return target.getvalue()
+        pixels = file.width * file.height
+    if pixels > most:
+        raise ValueError(
+            f"a page draws of up to {most / 1e6:g} million pixels with this model, `ganzoo translate` of more. "
+            f"Received: {pixels / 1e6:.3g} million pixels"
+        )
+
+
+def shown(path: Path, channels: int, side: int = 1024) -> bytes:
+    """A picture file as the model sees it, a PNG of at most so many pixels a side."""
+    image = to_uint8(read_picture(path, channels).image)
+    small = Image.fromarray(image[..., 0] if channels == 1 else image)
+    small.thumbnail((side, side))
+    return as_png(np.asarray(small).reshape(small.height, small.width, channels))
 
 
 def rgb(text: str | None) -> tuple[int, int, int]:
@@ -177,11 +207,3 @@ def rgb(text: str | None) -> tuple[int, int, int]:
 def rgb_text(text: str | None) -> str:
     """The same as CSS has it, and nothing else: it is written into the page."""
     return "#{:02x}{:02x}{:02x}".format(*rgb(text))
-
-
-def _pad_shape(model: Any) -> tuple[int, int, int] | None:
-    """Height, width and channels of what the model takes, where these are no photographs: of one size."""
-    generator = model.generators()[0]
-    name = next(name for name in model.conditions(generator) if isinstance(model.data[name], Images))
-    height, width, channels = model._parts_of(generator)[name].shape
-    return (height, width, channels) if height and width and channels in (1, 3) else None

@@ -87,7 +87,7 @@ class PresetInfo:
         ]
         width = max(len(label) for label, _ in rows)
         body = [f"  {label:{width}}  {text}" for label, text in rows]
-        return "\n".join([f"{self.name}: {recipe.description}", "", *body, "", *_commands(self)])
+        return "\n".join([f"{self.name}: {recipe.description}", "", *body, "", *commands(self)])
 
     __repr__ = __str__
 
@@ -286,7 +286,8 @@ def _best(best: Mapping[str, Any]) -> str:
     return f"epoch {best['epoch']} ({best['chosen_by']}): {', '.join(map(_metric, best['metrics']))}"
 
 
-def _commands(preset: PresetInfo) -> list[str]:
+def commands(preset: PresetInfo) -> list[str]:
+    """What to type to draw with a preset, or to train it."""
     if preset.card is None:
         return [f"Train it: ganzoo train {preset.name}"]
     inputs = preset.card.golden.inputs

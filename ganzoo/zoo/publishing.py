@@ -29,9 +29,6 @@ NUM_COMPARED, PIXELS_COMPARED = 256, 1_000_000  # images; fewer where they are l
 NUM_GOLDEN, SEED = 4, 0
 
 
-README_COLUMNS = ("frechet_distance", "precision", "recall", "coverage", "label_accuracy", "psnr")
-
-
 def publish(
     folder: str | Path, preset: str, data_dir: str | Path | None = None, shown: Mapping[str, str] | None = None
 ) -> Card:
@@ -135,28 +132,6 @@ def measure(preset: str, folder: str | Path | None = None, **options: Any) -> Ca
     card = card.model_copy(update=numbers)
     _write(card)
     return card
-
-
-def readme_table() -> str:
-    """The table of presets as README.md holds it, made from recipes and cards."""
-    rows = [["preset", "paper", "trained on", "weights", *(name.replace("_", " ") for name in README_COLUMNS)]]
-    rows.append(["---"] * 4 + ["--:"] * len(README_COLUMNS))
-    for name in presets.list_presets():
-        recipe, card = presets.read_recipe(name), presets.read_card(name)
-        authors, _, arxiv = recipe.paper.partition(", arXiv:")
-        values = {metric["name"]: metric for metric in (card.metrics if card else [])}
-        size = f"{card.bytes / 1e6:.1f} MB" if card else "not yet"
-        numbers = [_cell(values.get(column)) for column in README_COLUMNS]
-        paper = f"[{authors}](https://arxiv.org/abs/{arxiv})" if arxiv else recipe.paper
-        rows.append([f"`{name}`", paper, recipe.dataset.name, size, *numbers])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _cell(metric: dict[str, Any] | None) -> str:
-    if metric is None:
-        return "-"
-    spread = "" if metric["std"] is None else f" ± {metric['std']:.1g}"
-    return f"{metric['value']:.3g}{spread}"
 
 
 def _rounded(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from ganzoo.zoo.opening import open_model
 if TYPE_CHECKING:
     from ganzoo.engine.gan import GAN
 
-__all__ = ["Translated", "translate", "translate_files"]
+__all__ = ["Translated", "Translator", "sources", "translate", "translate_files"]
 
 TILE = 256  # pixels of a side, where a network takes any
 LARGEST = 512  # of what is drawn of one
@@ -285,7 +285,7 @@ class Translator:
 # Models ---------------------------------------------------------------------------------------------------------------
 
 
-def _sources(model: GAN) -> dict[str, keras.Model]:
+def sources(model: GAN) -> dict[str, keras.Model]:
     """The generators that draw images of images, by the part that they take."""
     found: dict[str, keras.Model] = {}
     if not isinstance(model.data[model.target], Images):  # features, of whatever shape
@@ -299,7 +299,7 @@ def _sources(model: GAN) -> dict[str, keras.Model]:
 
 
 def _source_of(model: GAN, of: str | None) -> tuple[str, keras.Model]:
-    known = _sources(model)
+    known = sources(model)
     if not known:
         raise ValueError(
             f"{type(model).__name__} does not draw images of images. Presets that do: {', '.join(_translating())}."
@@ -317,7 +317,7 @@ def _translating() -> list[str]:
     """The presets with weights that draw images of images."""
     names = presets.list_presets(pretrained=True)
     models = {presets.read_recipe(name).model for name in names}
-    fit = {model for model in models if _sources(get_model(model)(**get_model(model).tiny))}
+    fit = {model for model in models if sources(get_model(model)(**get_model(model).tiny))}
     return [name for name in names if presets.read_recipe(name).model in fit]
 
 
