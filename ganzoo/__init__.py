@@ -70,7 +70,19 @@ _HOME = {
 }
 _MODULES = {
     name: f"ganzoo.{name}"
-    for name in ("callbacks", "data", "editing", "features", "latent", "layers", "losses", "metrics", "models", "plot")
+    for name in (
+        "callbacks",
+        "data",
+        "editing",
+        "features",
+        "latent",
+        "layers",
+        "losses",
+        "metrics",
+        "models",
+        "plot",
+        "web",
+    )
 }
 _MODULES |= {"export": "ganzoo.engine.export", "presets": "ganzoo.zoo.presets"}
 # Where modules are that had another name before: an import by that name still works, and says the new one.

@@ -28,6 +28,4 @@ def web(
     support.load_keras()
     from ganzoo.web import serve
 
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host
-    typer.echo(f"ganzoo: http://{shown}:{port}/ (Ctrl-C stops it)")
     serve(preset, host, port, show)

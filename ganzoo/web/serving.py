@@ -11,7 +11,9 @@ LOOPBACK = ("localhost", "127.0.0.1")
 
 
 def serve(source: str | None = None, host: str = "127.0.0.1", port: int = 8080, show: bool = True) -> None:
-    """Opens the page, and answers until it is stopped (Ctrl-C). `/?preset=NAME` opens it with another preset.
+    """Opens the page, prints its address, and answers until it is stopped (Ctrl-C).
+
+    The address followed by `?preset=NAME` opens it with another preset.
 
     Args:
         source: what it opens with: a preset's name, a `.keras` file, the folder of a training.
@@ -42,6 +44,9 @@ def serve(source: str | None = None, host: str = "127.0.0.1", port: int = 8080, 
 
         if host in LOOPBACK:  # another site's name that leads here is not answered
             app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
+
+        shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+        app.on_startup(lambda: print(f"ganzoo: http://{shown}:{port}/ (Ctrl-C stops it)", flush=True))
 
         @ui.page("/")
         def page(preset: str | None = None) -> None:
