@@ -86,6 +86,7 @@ def inputs(
     """The inputs of `generate`, and what to say of those that were not given: all classes in turn."""
     from ganzoo.engine.attributes import Attribute
     from ganzoo.engine.parts import Labels
+    from ganzoo.zoo.records import class_names
 
     numbers = {name: str(number) for number, name in enumerate(class_names(source))}
     for name, text in texts.items():
@@ -112,13 +113,6 @@ def learned_reading(source: str) -> dict[str, Any]:
     learned = None if Path(source).is_dir() and not (Path(source) / RECORD).is_file() else data_of(source)
     read = {} if learned is None else learned.reading
     return {name: value for name, value in read.items() if name != "skip_unreadable"}
-
-
-def class_names(source: str) -> list[str]:
-    """The names of the classes that the training in a folder learned from folders, in the order of their numbers."""
-    from ganzoo.zoo.records import RECORD, read_record
-
-    return read_record(source).get("classes", []) if (Path(source) / RECORD).is_file() else []
 
 
 def default_number(model: GAN, given: dict[str, Any]) -> int | None:

@@ -11,7 +11,7 @@ from ganzoo import editing, latent
 from ganzoo.latent.own import moved_by_default
 from ganzoo.web.controls import Conditions, bounded, seed_field, seed_of, slider
 from ganzoo.web.panels import Panel, draws_of_latents
-from ganzoo.web.pictures import Canvas, Film, Picture, as_png, as_uri, painted
+from ganzoo.web.pictures import SIDE, Canvas, Film, Picture, as_png, as_uri, painted
 from ganzoo.web.studio import Latest
 from ganzoo.web.translation import picture_file, rgb, rgb_text, upload_field
 
@@ -203,7 +203,7 @@ class Brush(Panel):
 
     def _factor(self) -> int:
         """How many pixels of the canvas make one of the model, for strokes finer than its pixels."""
-        return max(1, 420 // max(self.size))
+        return max(1, SIDE // max(self.size))
 
     def _width(self) -> float:
         return bounded(self.radius) * self._factor()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from nicegui import run, ui
@@ -11,7 +10,7 @@ from ganzoo.web import brush, panels, translation
 from ganzoo.web.panels import Panel
 from ganzoo.web.studio import Studio, tell
 from ganzoo.zoo import presets
-from ganzoo.zoo.records import RECORD, read_record
+from ganzoo.zoo.records import class_names
 
 __all__ = ["build"]
 
@@ -73,7 +72,7 @@ def build(studio: Studio, source: str | None, asked: str | None = None) -> None:
         tabs.clear()
         about.text = presets.info(chosen).recipe.description if presets.is_preset(chosen) else type(model).__name__
         with tabs:
-            fill(studio, model, kinds, class_names(chosen))
+            fill(studio, model, kinds, [] if presets.is_preset(chosen) else class_names(chosen))
 
     choice.on_value_change(show)
     ui.timer(0.01, show, once=True)
@@ -115,10 +114,3 @@ def fill(studio: Studio, model: Any, kinds: list[type[Panel]], names: list[str])
     pages.on_value_change(enter)
     pages.value = kinds[0].title
     ui.timer(0.01, enter, once=True)
-
-
-def class_names(source: str) -> list[str]:
-    """The names of the classes that the training in a folder learned from folders."""
-    if presets.is_preset(source) or not (Path(source) / RECORD).is_file():
-        return []
-    return read_record(source).get("classes", [])

@@ -8,6 +8,7 @@ import numpy as np
 from nicegui import ui
 
 from ganzoo import latent, plot
+from ganzoo.engine.drawing import Drawing
 from ganzoo.engine.parts import Images, Labels
 from ganzoo.latent.own import continuous, is_one_hot
 from ganzoo.latent.paths import PATHS
@@ -118,7 +119,7 @@ class Between(Panel):
         def work():
             first, last = (self.model.inputs_for(1, seed, **told) for seed in seeds)
             moved = continuous(self.model, first)
-            plain = type(self.model).latents.__qualname__ == "Drawing.latents"
+            plain = type(self.model).latents is Drawing.latents
             path = PATHS["spherical" if plain else "linear"]
             drawn = {name: np.repeat(values, FRAMES, axis=0) for name, values in first.items()}
             for name in moved:

@@ -196,3 +196,8 @@ def commit() -> str | None:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def class_names(source: str | Path) -> list[str]:
+    """The names of the classes that the training in a folder learned from folders, in the order of their numbers."""
+    return read_record(source).get("classes", []) if (Path(source) / RECORD).is_file() else []
